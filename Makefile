@@ -1,0 +1,37 @@
+# make paper   the whole paper, from config.yaml to results/paper.pdf, on all cores
+# make test    every test
+# make smoke   the tiny twin of the paper: the same jobs, smaller, in .smoke/
+# make check   formatting, lint and types of code and workflow
+#
+# Each sets up .venv by itself; it needs Python 3.11 to 3.13 with venv. Another interpreter: make paper PYTHON=python3.12
+
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: paper test smoke check clean
+
+paper: .venv/installed
+	snakemake --cores $(CORES)
+
+test: .venv/installed
+	pytest $(ARGS)
+
+smoke: .venv/installed
+	snakemake --cores $(CORES) --configfile tests/config.yaml --directory .smoke
+
+check: .venv/installed
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}: name another with PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $@
+
+clean:
+	rm -rf .venv .smoke .pytest_cache .ruff_cache .hypothesis

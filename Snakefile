@@ -1,0 +1,28 @@
+# The reproducible paper of superposition and sparse autoencoders in toy models: table of contents.
+#
+#   config.yaml -> held-out data -> toy models -> sparse autoencoders -> metrics -> claims -> figures -> paper
+#
+# Each rule file opens with what it needs and what it makes; each rule calls the script of its own name in src/scripts.
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: workflow.basedir + "/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/models.smk"
+include: "rules/saes.smk"
+include: "rules/metrics.smk"
+include: "rules/claims.smk"
+include: "rules/figures.smk"
+include: "rules/paper.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/paper.pdf",

@@ -1,0 +1,24 @@
+# Claims: each sentence of a paper, judged by what was measured.
+#
+# Required: the measured tables of every experiment and seed.
+# Makes: results/claims.parquet, a row per judged quantity with value, interval, threshold and verdict.
+
+
+rule judge_claims:
+    message:
+        "Judging the claims"
+    input:
+        unpack(tables_of_claims),
+    output:
+        claims="results/claims.parquet",
+    log:
+        "results/logs/judge_claims.log",
+    conda:
+        "../environment.yml"
+    params:
+        spec=specify("judge_claims", describe_claims, ["claims"]),
+        python=python,
+    shell:
+        "{params.python} -m scripts.judge_claims --spec {params.spec:q} --claims {output.claims}"
+        " --models {input.models} --features {input.features}"
+        " --saes {input.saes} --latents {input.latents} > {log} 2>&1"

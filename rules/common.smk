@@ -1,0 +1,155 @@
+# What every rule file shares: the checked configuration, and for each step the specification that decides its reruns.
+#
+# A job is repeated when its specification changes: one canonical JSON text of the step's name, a hash of the code it
+# runs (blind to comments, docstrings and layout), the schema of the tables it writes, and the part of the configuration
+# that it uses. Values that must not cause reruns (paths, the interpreter, the commit) travel in `params.python`, which
+# Snakemake does not record because it depends on `threads` and `output`.
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(workflow.basedir)
+SOURCE = PROJECT / "src"
+sys.path.insert(0, str(SOURCE))
+
+from pipeline.configuration import ConfigurationError, check_configuration, load_yaml
+from pipeline.fingerprint import fingerprint
+
+try:
+    config = check_configuration(config, workflow.configfiles, PROJECT)
+except ConfigurationError as error:
+    print(error, file=sys.stderr)
+    sys.exit(1)
+
+TOY_MODELS, SAES, FIGURES = config["toy_models"], config["saes"], config["figures"]
+SEEDS = range(config["first_seed"], config["first_seed"] + config["seeds"])
+TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
+TOY_MODEL_TABLES = ("models", "features", "hidden_samples", "training_history")
+SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
+
+
+wildcard_constraints:
+    experiment="[a-z][a-z0-9_]*",
+    sae="[a-z][a-z0-9_]*",
+    figure="[a-z][a-z0-9_]*",
+    seed="[0-9]+",
+
+
+def find_commit():
+    """The commit of the working tree, marked if it has changes; "unknown" outside a repository."""
+    command = ["git", "-C", str(PROJECT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+COMMIT = find_commit()
+
+
+def python(wildcards, output, threads):
+    """The interpreter with its environment: the project's modules, as many threads as granted, the commit."""
+    environment = {
+        "PYTHONPATH": str(SOURCE),
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "SUPERPOSITION_COMMIT": COMMIT,
+    }
+    assignments = [f"{name}={shlex.quote(str(value))}" for name, value in environment.items()]
+    return " ".join(["env", *assignments, shlex.quote(sys.executable)])
+
+
+def specify(step, describe, tables=()):
+    """A params function: the specification of `step`, with what `describe(wildcards)` takes from the configuration."""
+
+    def spec(wildcards):
+        schemas = {name: describe_table(name) for name in tables}
+        common = {"step": step, "code": fingerprint(f"scripts.{step}", SOURCE), "tables": schemas}
+        return json.dumps(common | describe(wildcards), sort_keys=True, separators=(",", ":"))
+
+    return spec
+
+
+def describe_table(name):
+    """The part of a table's schema that its checking uses."""
+    columns = {
+        column: {"type": entry["type"], "nullable": entry.get("nullable", False)}
+        for column, entry in TABLES[name]["columns"].items()
+    }
+    return {"key": TABLES[name]["key"], "columns": columns}
+
+
+def select(block, *keys):
+    return {key: block[key] for key in keys}
+
+
+def describe_samples(wildcards):
+    block = TOY_MODELS[wildcards.experiment]
+    experiment = select(block, "features", "sweep", "evaluation") | {"model": select(block["model"], "n_features")}
+    return {"id": wildcards.experiment, "seed": int(wildcards.seed), "experiment": experiment}
+
+
+def describe_toy_models(wildcards):
+    block = TOY_MODELS[wildcards.experiment]
+    experiment = select(block, "model", "features", "importance", "sweep", "restarts", "training")
+    return {"id": wildcards.experiment, "seed": int(wildcards.seed), "experiment": experiment}
+
+
+def describe_saes(wildcards):
+    block = SAES[wildcards.sae]
+    sae = {key: value for key, value in block.items() if key not in ("title", "source")}
+    experiment = select(TOY_MODELS[block["toy_model"]], "model", "features", "importance", "sweep", "restarts")
+    return {"id": wildcards.sae, "seed": int(wildcards.seed), "sae": sae, "experiment": experiment}
+
+
+def describe_claims(wildcards):
+    return {"experiments": sorted([*TOY_MODELS, *SAES])}
+
+
+def describe_figure(wildcards):
+    figure = FIGURES[wildcards.figure]
+    module = f"figures.{figure['script']}"
+    experiments = {name: TOY_MODELS[name] for name in figure["toy_models"]}
+    experiments |= {name: SAES[name] for name in figure["saes"]}
+    return {"figure": module, "figure_code": fingerprint(module, SOURCE), "experiments": experiments}
+
+
+def describe_paper(wildcards):
+    return {"config": config}
+
+
+def tables_of(toy_models, saes):
+    """Table name -> its files, for all seeds of the named experiments."""
+    files = {}
+    for names, key, wildcard in ((TOY_MODEL_TABLES, toy_models, "experiment"), (SAE_TABLES, saes, "sae")):
+        for table in names:
+            files[table] = expand(TABLES[table]["path"], **{wildcard: key}, seed=SEEDS) if key else []
+    return files
+
+
+def tables_of_figure(wildcards):
+    figure = FIGURES[wildcards.figure]
+    return tables_of(figure["toy_models"], figure["saes"])
+
+
+def tables_of_claims(wildcards):
+    return tables_of(list(TOY_MODELS), list(SAES))
+
+
+def weights_of_toy_model(wildcards):
+    """The trained toy models that an autoencoder sweep takes its activations from."""
+    return f"results/models/{SAES[wildcards.sae]['toy_model']}/{wildcards.seed}.safetensors"
+
+
+def samples_of_toy_model(wildcards):
+    return f"results/data/{SAES[wildcards.sae]['toy_model']}/{wildcards.seed}.safetensors"
+
+
+def paper_sources(wildcards):
+    """The text of the paper: everything under paper/ that is typeset or read while typesetting."""
+    return sorted(str(path) for path in (PROJECT / "paper").rglob("*") if path.suffix in (".typ", ".bib", ".rst"))

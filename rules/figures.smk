@@ -1,0 +1,27 @@
+# Figures: each is drawn by the module of its name (or of its `script`) in src/figures.
+#
+# Required: the tables of the experiments that the figure names.
+# Makes: results/figures/{figure}.pdf for the paper, .png for the screen.
+
+
+rule draw_figure:
+    message:
+        "Drawing {wildcards.figure}"
+    input:
+        unpack(tables_of_figure),
+    output:
+        pdf="results/figures/{figure}.pdf",
+        png="results/figures/{figure}.png",
+    log:
+        "results/logs/draw_figure/{figure}.log",
+    conda:
+        "../environment.yml"
+    params:
+        spec=specify("draw_figure", describe_figure),
+        python=python,
+    shell:
+        "{params.python} -m scripts.draw_figure --spec {params.spec:q} --pdf {output.pdf} --png {output.png}"
+        " --models {input.models} --features {input.features} --hidden_samples {input.hidden_samples}"
+        " --training_history {input.training_history} --saes {input.saes} --latents {input.latents}"
+        " --single_feature_responses {input.single_feature_responses} --sae_history {input.sae_history}"
+        " > {log} 2>&1"

@@ -1,0 +1,55 @@
+# Metrics: everything that claims and figures read, as typed tables (schemas/tables.yaml), one file per seed.
+#
+# Required: trained weights and held-out samples.
+# Makes: results/metrics/{table}/{experiment or sae}/{seed}.parquet. A folder such as results/metrics/features reads as
+# one table.
+
+
+rule measure_toy_models:
+    message:
+        "Measuring toy models of {wildcards.experiment}, seed {wildcards.seed}"
+    input:
+        weights="results/models/{experiment}/{seed}.safetensors",
+        samples="results/data/{experiment}/{seed}.safetensors",
+    output:
+        models="results/metrics/models/{experiment}/{seed}.parquet",
+        features="results/metrics/features/{experiment}/{seed}.parquet",
+        hidden_samples="results/metrics/hidden_samples/{experiment}/{seed}.parquet",
+    log:
+        "results/logs/measure_toy_models/{experiment}/{seed}.log",
+    benchmark:
+        "results/logs/measure_toy_models/{experiment}/{seed}.tsv"
+    conda:
+        "../environment.yml"
+    params:
+        spec=specify("measure_toy_models", describe_toy_models, ["models", "features", "hidden_samples"]),
+        python=python,
+    shell:
+        "{params.python} -m scripts.measure_toy_models --spec {params.spec:q}"
+        " --weights {input.weights} --samples {input.samples} --models {output.models}"
+        " --features {output.features} --hidden_samples {output.hidden_samples} > {log} 2>&1"
+
+
+rule measure_saes:
+    message:
+        "Measuring autoencoders of {wildcards.sae}, seed {wildcards.seed}"
+    input:
+        weights="results/saes/{sae}/{seed}.safetensors",
+        samples=samples_of_toy_model,
+    output:
+        saes="results/metrics/saes/{sae}/{seed}.parquet",
+        latents="results/metrics/latents/{sae}/{seed}.parquet",
+        single_feature_responses="results/metrics/single_feature_responses/{sae}/{seed}.parquet",
+    log:
+        "results/logs/measure_saes/{sae}/{seed}.log",
+    benchmark:
+        "results/logs/measure_saes/{sae}/{seed}.tsv"
+    conda:
+        "../environment.yml"
+    params:
+        spec=specify("measure_saes", describe_saes, ["saes", "latents", "single_feature_responses"]),
+        python=python,
+    shell:
+        "{params.python} -m scripts.measure_saes --spec {params.spec:q}"
+        " --weights {input.weights} --samples {input.samples} --saes {output.saes} --latents {output.latents}"
+        " --single_feature_responses {output.single_feature_responses} > {log} 2>&1"

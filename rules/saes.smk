@@ -1,0 +1,30 @@
+# Sparse autoencoders: all instances of a sweep are fitted at once, one job per seed.
+#
+# Required: the weights and held-out samples (which decide between its restarts) of the toy model that the sweep names.
+# Makes: results/saes/{sae}/{seed}.safetensors, the weights; .parquet beside it, the history with snapshots.
+
+
+rule fit_saes:
+    message:
+        "Fitting autoencoders of {wildcards.sae}, seed {wildcards.seed}"
+    input:
+        model_weights=weights_of_toy_model,
+        samples=samples_of_toy_model,
+    output:
+        weights="results/saes/{sae}/{seed}.safetensors",
+        history="results/saes/{sae}/{seed}.parquet",
+    log:
+        "results/logs/fit_saes/{sae}/{seed}.log",
+    benchmark:
+        "results/logs/fit_saes/{sae}/{seed}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=specify("fit_saes", describe_saes, ["sae_history"]),
+        python=python,
+    shell:
+        "{params.python} -m scripts.fit_saes --spec {params.spec:q} --gpus {resources.gpu}"
+        " --model_weights {input.model_weights} --samples {input.samples}"
+        " --weights {output.weights} --history {output.history} > {log} 2>&1"

@@ -1,0 +1,48 @@
+"""The command line that every step shares: a specification, and one option per file it reads or writes.
+
+A step is a function `step(spec, <paths by name>)`. Snakemake prints the command it runs, so each step can be repeated
+by hand from that line.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+
+import torch
+
+from superposition.storage import StorageError
+from superposition.training import DivergenceError
+
+
+def run(step: Callable, files: list[str], lists: list[str] | None = None, gpu: bool = False) -> None:
+    """Parse the command line, call `step`, and end with one line and exit code 1 on an error that is the user's to mend.
+
+    Args:
+        files: names of the options that take one path; lists: those that take any number
+        gpu: whether the step takes `gpus`, the number of GPU slots that it was given
+    """
+    parser = argparse.ArgumentParser(description=step.__doc__)
+    parser.add_argument("--spec", type=json.loads, required=True, help="what to do, as JSON")
+    for name in files:
+        parser.add_argument(f"--{name}", required=True)
+    for name in lists or []:
+        parser.add_argument(f"--{name}", nargs="*", default=[])
+    if gpu:
+        parser.add_argument("--gpus", type=int, default=0)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    try:
+        step(**vars(parser.parse_args()))
+    except (DivergenceError, StorageError, ValueError, OSError) as error:
+        sys.exit(f"{step.__name__}: {error}")
+
+
+def provenance(spec: dict) -> dict[str, str]:
+    """What a result says of its origin: the commit, and the hash of the specification (configuration, code, seed)."""
+    canonical = json.dumps(spec, sort_keys=True).encode()
+    return {
+        "commit": os.environ.get("SUPERPOSITION_COMMIT", "unknown"),
+        "config": hashlib.sha256(canonical).hexdigest()[:16],
+    }

@@ -1,0 +1,21 @@
+"""Score every autoencoder of one sweep at one seed on held-out activations against the toy model's true features."""
+
+from scripts.command_line import provenance, run
+from superposition.features import SparseSamples
+from superposition.runs import list_instances
+from superposition.sae_measurement import measure_saes as measure
+from superposition.storage import load_tensors, save_table
+
+
+def measure_saes(spec: dict, weights: str, samples: str, **tables: str) -> None:
+    parameters = load_tensors(weights)
+    W, model_instance = parameters.pop("W"), int(parameters.pop("model_instance"))
+    point = int(list_instances(spec["experiment"])["point"][model_instance])
+    x = SparseSamples.from_tensors(load_tensors(samples)).to_dense(point)
+    measured = measure(spec["id"], spec["sae"], spec["seed"], parameters, W, model_instance, x)
+    for name, path in tables.items():
+        save_table(measured[name], path, spec["tables"][name], provenance(spec))
+
+
+if __name__ == "__main__":
+    run(measure_saes, files=["weights", "samples", "saes", "latents", "single_feature_responses"])

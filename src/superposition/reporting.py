@@ -1,0 +1,136 @@
+"""What the paper quotes, as one nested dictionary of texts: verdicts counted, numbers formatted, configurations listed."""
+
+import math
+
+import pandas as pd
+
+from superposition.claims.judging import judge_whole
+
+VERDICTS = ("reproduced", "borderline", "failed", "not measured")
+RELATION_SIGNS = {"<=": "≤", ">=": "≥", "in": "∈"}
+
+
+def format_number(value: float, digits: int = 3) -> str:
+    """Three significant digits, whole numbers plain, a true minus sign, a dash for what is undefined."""
+    if math.isnan(value):
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e15:
+        text = f"{int(value):,}"
+    elif 1e-3 <= abs(value) < 1e4:
+        decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+        text = f"{value:.{decimals}f}"
+    else:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        text = f"{mantissa}e{int(exponent)}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def format_threshold(relation: str, threshold: list[float]) -> str:
+    if relation == "in":
+        return f"{RELATION_SIGNS['in']} [{', '.join(format_number(value) for value in threshold)}]"
+    return f"{RELATION_SIGNS.get(relation, relation)} {format_number(threshold[0])}"
+
+
+def describe_part(row: pd.Series) -> dict:
+    interval = "" if math.isnan(row["low"]) else f"[{format_number(row['low'])}, {format_number(row['high'])}]"
+    return {
+        "quantity": row["quantity"],
+        "unit": row["unit"],
+        "value": format_number(row["value"]),
+        "interval": interval,
+        "threshold": format_threshold(row["relation"], list(row["threshold"])),
+        "origin": row["threshold_origin"],
+        "seeds": format_number(row["n_seeds"]),
+        "verdict": row["verdict"],
+    }
+
+
+def describe_claims(claims: pd.DataFrame) -> list[dict]:
+    """A dictionary per claim with its whole verdict and its parts, from the table `claims`."""
+    described = []
+    for claim, rows in claims.groupby("claim", sort=False):
+        first = rows.iloc[0]
+        described.append(
+            {
+                "id": claim,
+                "section": first["section"],
+                "source": first["source"],
+                "sentence": first["sentence"],
+                "figures": first["figures"].split(),
+                "verdict": judge_whole(rows["verdict"]),
+                "parts": [describe_part(row) for _, row in rows.iterrows()],
+            }
+        )
+    return described
+
+
+def count_verdicts(described: list[dict]) -> dict[str, str]:
+    """How many claims were tested, and how many have each verdict."""
+    verdicts = [claim["verdict"] for claim in described]
+    counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+    counts["tested"] = len(verdicts) - counts["not measured"]
+    return {name: format_number(count) for name, count in counts.items()}
+
+
+def describe_values(value) -> str:
+    """A configuration value in words: a swept range, a list, a number."""
+    if isinstance(value, dict) and "spacing" in value:
+        start, stop = format_number(value["start"]), format_number(value["stop"])
+        return f"{value['points']} values from {start} to {stop}, {value['spacing']}"
+    if isinstance(value, list):
+        return ", ".join(describe_values(item) for item in value)
+    return format_number(value) if isinstance(value, int | float) else str(value)
+
+
+def describe_configurations(config: dict) -> dict[str, list[dict]]:
+    """The tables of methods: one dictionary of texts per toy-model experiment and per autoencoder sweep."""
+    toy_models = [
+        {
+            "id": name,
+            "title": block["title"],
+            "source": block["source"],
+            "model": block["model"]["kind"].replace("_", " "),
+            "shape": f"{describe_values(block['model']['n_features'])} → {block['model']['n_hidden']}",
+            "probability": describe_values(
+                block["sweep"].get("feature_probability", block["features"]["feature_probability"])
+            ),
+            "importance": "uniform"
+            if block["importance"]["curve"] == "uniform"
+            else f"{describe_values(block['importance']['base'])}^i",
+            "restarts": describe_values(block["restarts"]),
+            "training": describe_training(block["training"]),
+            "held_out": describe_values(block["evaluation"]["n_samples"]),
+        }
+        for name, block in config["toy_models"].items()
+    ]
+    saes = [
+        {
+            "id": name,
+            "title": block["title"],
+            "source": block["source"],
+            "architecture": block["architecture"],
+            "toy_model": block["toy_model"],
+            "latents": describe_values(block["n_latents"]),
+            "penalty": describe_values(block["sweep"].get("sparsity_penalty", block["sparsity_penalty"])),
+            "resampling": describe_resampling(block["resampling"]),
+            "restarts": describe_values(block["restarts"]),
+            "training": describe_training(block["training"]),
+        }
+        for name, block in config["saes"].items()
+    ]
+    return {"toy_models": toy_models, "saes": saes}
+
+
+def describe_training(training: dict) -> str:
+    rate, schedule = describe_values(training["learning_rate"]), training["schedule"]
+    return (
+        f"{training['optimizer'].capitalize()}, learning rate {rate} ({schedule}), "
+        f"{describe_values(training['steps'])} steps of {describe_values(training['batch_size'])}"
+    )
+
+
+def describe_resampling(resampling: dict) -> str:
+    if resampling["method"] == "none":
+        return "none"
+    every, window = describe_values(resampling["every"]), describe_values(resampling["window"])
+    return f"{resampling['method']}, every {every} steps, silent for {window}"

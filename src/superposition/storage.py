@@ -1,0 +1,119 @@
+"""Tensors in safetensors and tables in Parquet: nothing is pickled, nothing is half-written, every table obeys its schema."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+COLUMN_TYPES = {
+    "string": pa.string(),
+    "bool": pa.bool_(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float32": pa.float32(),
+    "float64": pa.float64(),
+    "list<bool>": pa.list_(pa.bool_()),
+    "list<float32>": pa.list_(pa.float32()),
+    "list<float64>": pa.list_(pa.float64()),
+}
+
+
+class StorageError(ValueError):
+    """A file that cannot be read, or a table that breaks its schema; one line that names the file."""
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` that becomes `path` in one step if the block ends well, and vanishes if not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    os.close(descriptor)
+    temporary = Path(name)
+    temporary.chmod(0o666 & ~_umask())
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def save_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict | None = None) -> None:
+    with atomic_path(path) as temporary:
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            temporary,
+            metadata={"provenance": json.dumps(metadata or {}, sort_keys=True)},
+        )
+
+
+def load_tensors(path: str | Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise StorageError(f"{path}: not a readable safetensors file ({error}); delete it and run again") from error
+
+
+def save_table(frame: pd.DataFrame, path: str | Path, schema: dict, metadata: dict | None = None) -> None:
+    """Write `frame` as Parquet after holding it against `schema`.
+
+    Args:
+        schema: {"key": [column, ...], "columns": {column: {"type": one of COLUMN_TYPES, "nullable": bool}}}; the
+            columns are written in the schema's order, rows in the frame's. NaN in a float column counts as null.
+    """
+    with atomic_path(path) as temporary:
+        table = check_table(frame, schema, where=str(path))
+        provenance = {b"provenance": json.dumps(metadata or {}, sort_keys=True).encode()}
+        pq.write_table(table.replace_schema_metadata(provenance), temporary, compression="zstd")
+
+
+def check_table(frame: pd.DataFrame, schema: dict, where: str) -> pa.Table:
+    """`frame` as an Arrow table of exactly the schema's columns and types; StorageError on anything else."""
+    columns = schema["columns"]
+    missing, extra = sorted(set(columns) - set(frame)), sorted(set(frame) - set(columns))
+    if missing or extra:
+        raise StorageError(f"{where}: columns missing {missing}, columns not in the schema {extra}")
+    arrays = []
+    for name, column in columns.items():
+        try:
+            array = pa.Array.from_pandas(frame[name], type=COLUMN_TYPES[column["type"]], safe=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            raise StorageError(f"{where}: column {name} is not {column['type']} ({error})") from error
+        if array.null_count and not column.get("nullable", False):
+            raise StorageError(f"{where}: column {name} has {array.null_count} undefined values and may have none")
+        arrays.append(array)
+    duplicated = frame.duplicated(schema["key"])
+    if duplicated.any():
+        row = frame.loc[duplicated, schema["key"]].iloc[0].to_dict()
+        raise StorageError(f"{where}: {int(duplicated.sum())} rows repeat a key, the first is {row}")
+    return pa.table(arrays, names=list(columns))
+
+
+def load_table(path: str | Path) -> pd.DataFrame:
+    try:
+        return pq.read_table(path).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StorageError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+
+
+def load_tables(paths: list[str] | list[Path]) -> pd.DataFrame:
+    """The rows of several files of one table, in the order of `paths`."""
+    return pd.concat([load_table(path) for path in paths], ignore_index=True)

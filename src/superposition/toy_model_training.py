@@ -1,0 +1,57 @@
+"""Trains all instances of one toy-model experiment at one seed."""
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from superposition import toy_models
+from superposition.features import feature_importance, make_distribution
+from superposition.progress import Progress
+from superposition.runs import list_instances, parameter_of_instances
+from superposition.seeding import torch_generator
+from superposition.training import Recorder, minimise
+
+
+def feature_probability(experiment: dict) -> Tensor:
+    """(instances, n_features) probability of each feature in each instance of an experiment."""
+    p = parameter_of_instances(experiment, "feature_probability", experiment["features"]["feature_probability"])
+    return torch.tensor(p, dtype=torch.float32)[:, None].expand(-1, experiment["model"]["n_features"])
+
+
+def train_toy_models(
+    name: str, experiment: dict, seed: int, device: torch.device | str = "cpu", progress: Progress | None = None
+) -> tuple[dict[str, Tensor], pd.DataFrame]:
+    """All instances of `experiment` at `seed`.
+
+    Returns:
+        the weights (see toy_models), and the history: one row per (step, instance) with the mean training loss of the
+        `training.log_every` steps before it.
+    """
+    model, training = experiment["model"], experiment["training"]
+    n_instances = len(list_instances(experiment))
+    generators = [torch_generator(seed, name, "init", i) for i in range(n_instances)]
+    parameters = toy_models.initialise(model["n_features"], model["n_hidden"], generators)
+    parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
+
+    probability = feature_probability(experiment).to(device)
+    distribution = make_distribution(experiment["features"]["distribution"], probability)
+    importance = feature_importance(**experiment["importance"], n_features=model["n_features"]).to(device)
+    rates = parameter_of_instances(experiment, "learning_rate", training["learning_rate"])
+    learning_rate = torch.tensor(rates, dtype=torch.float32, device=device)
+    recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
+    batches = torch_generator(seed, name, "train", device=device)
+
+    def loss_of_step(step: int) -> Tensor:
+        x = distribution.sample(training["batch_size"], batches)
+        return toy_models.reconstruction_loss(model["kind"], parameters, x, importance)
+
+    minimise(parameters, loss_of_step, training, learning_rate, recorder)
+    return parameters, history_table(recorder, name, seed)
+
+
+def history_table(recorder: Recorder, experiment: str, seed: int) -> pd.DataFrame:
+    """The recorded losses in long form: experiment, seed, step, instance, loss."""
+    losses = torch.stack(recorder.losses)
+    index = pd.MultiIndex.from_product([recorder.steps, range(losses.shape[1])], names=["step", "instance"])
+    frame = pd.DataFrame({"loss": losses.flatten().numpy()}, index=index).reset_index()
+    return frame.assign(experiment=experiment, seed=seed)

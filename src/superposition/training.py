@@ -1,0 +1,91 @@
+"""One gradient-descent loop for every stack of instances, on any device.
+
+Instances are independent: their losses are summed, so each gets the gradient of its own loss alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from superposition.optimizers import Adam, schedule_factor
+from superposition.progress import Progress
+
+
+class DivergenceError(RuntimeError):
+    """A loss or a weight became NaN or infinite; the line names step, instance and learning rate."""
+
+
+@dataclass
+class Recorder:
+    """Keeps the training history: the mean loss of each stretch of `every` steps, per instance."""
+
+    every: int
+    progress: Progress
+    steps: list[int] = field(default_factory=list)
+    losses: list[Tensor] = field(default_factory=list)
+    _sum: Tensor | float = 0.0
+
+    def record(self, step: int, loss: Tensor, learning_rate: Tensor) -> bool:
+        """Take in the loss (instances,) after `step` steps; True where a stretch ends. DivergenceError if not finite."""
+        self._sum = self._sum + loss.detach()
+        if step % self.every:
+            return False
+        mean = (self._sum / self.every).cpu()
+        check_finite(mean, step, learning_rate, "loss")
+        self.steps.append(step)
+        self.losses.append(mean)
+        self.progress.update(step, float(mean.mean()))
+        self._sum = 0.0
+        return True
+
+
+def check_finite(values: Tensor, step: int, learning_rate: Tensor, what: str) -> None:
+    """DivergenceError on the first instance of (instances, ...) that holds a NaN or an infinity."""
+    broken = ~torch.isfinite(values).flatten(1).all(1) if values.ndim > 1 else ~torch.isfinite(values)
+    if broken.any():
+        instance = int(broken.nonzero()[0])
+        raise DivergenceError(
+            f"training diverged: {what} of instance {instance} is not finite by step {step:,} "
+            f"(learning rate {float(learning_rate[instance]):g}, {int(broken.sum())} of {len(broken)} instances); "
+            "nothing was written. A smaller training.learning_rate usually cures it"
+        )
+
+
+def minimise(
+    parameters: dict[str, Tensor],
+    loss_of_step: Callable[[int], Tensor],
+    training: dict,
+    learning_rate: Tensor,
+    recorder: Recorder,
+    before_step: Callable[[int], None] | None = None,
+    after_step: Callable[[int], None] | None = None,
+) -> None:
+    """Train `parameters` in place.
+
+    Args:
+        parameters: name -> (instances, ...)
+        loss_of_step: step -> (instances,) loss on that step's batch, a function of `parameters`
+        training: the `training` block of the configuration (steps, schedule, warmup_steps, weight_decay)
+        learning_rate: (instances,)
+        before_step, after_step: called with the 0-based step around each update; may change parameters in place
+    """
+    optimizer = Adam(parameters, learning_rate, training["weight_decay"])
+    steps = training["steps"]
+    for step in range(steps):
+        if before_step:
+            before_step(step)
+        for parameter in parameters.values():
+            parameter.requires_grad_(True)
+        loss = loss_of_step(step)
+        gradients = torch.autograd.grad(loss.sum(), list(parameters.values()))
+        for parameter in parameters.values():
+            parameter.requires_grad_(False)
+        factor = schedule_factor(training["schedule"], step, steps, training["warmup_steps"])
+        optimizer.step(dict(zip(parameters, gradients, strict=True)), factor)
+        if after_step:
+            after_step(step)
+        recorder.record(step + 1, loss, learning_rate)
+    for name, parameter in parameters.items():
+        check_finite(parameter, steps, learning_rate, name)

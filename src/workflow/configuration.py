@@ -1,0 +1,43 @@
+"""The configuration as the workflow uses it: checked, complete, and the same for every way of writing the same values."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow.cross_checks import check_all, count_instances
+from workflow.problems import ConfigurationError, sort_problems
+from workflow.schema_check import check_value, load_schema
+from workflow.yaml_files import find_duplicate_keys, load_yaml
+
+__all__ = [
+    "ConfigurationError",
+    "count_instances",
+    "find_duplicate_keys",
+    "load_configuration",
+    "load_yaml",
+]
+
+
+def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Path) -> dict:
+    """The effective configuration: `raw`, as read from YAML, with all defaults and with numbers of the schema's type.
+
+    Experiments and figures keep the order of `raw`; within them keys have the order of the schema, so that equal
+    configurations give equal JSON.
+
+    Args:
+        project_root: the folder whose src/figures holds the figure scripts
+
+    Raises:
+        ConfigurationError: one line per problem, all at once, in the order of the file
+    """
+    schema, problems = load_schema(schema_path), []
+    config = check_value(raw, schema, (), problems)
+    if isinstance(raw, dict):
+        for section in ("toy_models", "saes", "figures"):
+            config[section] = config.get(section) or {}
+        for name, figure in config["figures"].items():
+            if figure is not None:
+                figure.setdefault("script", name)
+        problems += check_all(raw, config, problems, Path(project_root))
+    if problems:
+        raise ConfigurationError("\n".join(dict.fromkeys(map(str, sort_problems(problems, raw)))))
+    return config

@@ -1,0 +1,139 @@
+"""What a schema cannot see: names that must exist, and keys that limit each other.
+
+The checks run on whatever the schema found sound, so that one mistake neither hides another nor is reported twice. A
+value that was left out is judged by its default, and the line says so.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from workflow.problems import Index, Problem, quote, show_value, suggest
+
+KINDS = {"toy_models": "toy model", "saes": "SAE"}
+Findings = Iterator[tuple[tuple, str]]  # path below the part that is checked, text
+
+
+def count_instances(block: dict) -> int:
+    """Instances that one job trains, for the effective block of an experiment: combinations of swept values x restarts."""
+    sizes = [len(values) if isinstance(values, list) else values["points"] for values in block["sweep"].values()]
+    return math.prod(sizes) * block["restarts"]
+
+
+def check_all(raw: dict, config: dict, problems: list[Problem], project_root: Path) -> Iterator[Problem]:
+    """Problems between the keys of `config`, the effective form of `raw` as far as `problems` left it whole."""
+    unsound = {problem.path[:depth] for problem in problems for depth in range(1, len(problem.path) + 1)}
+    for section, name, block in _blocks(config, *KINDS):
+        for part, check in PARTS.items():
+            if part in block and (section, name, part) not in unsound:
+                for path, text in check(block[part]):
+                    yield _mark_default((section, name, part, *path), text, raw)
+    for _, name, sae in _blocks(config, "saes"):
+        for path, text in check_sae(name, sae, raw, config, unsound):
+            yield Problem(("saes", name, *path), text)
+    for _, name, figure in _blocks(config, "figures"):
+        for path, text in check_figure(figure, raw, project_root, sound=("figures", name) not in unsound):
+            yield _mark_default(("figures", name, *path), text, raw)
+
+
+def _blocks(config: dict, *sections: str) -> Iterator[tuple[str, str, dict]]:
+    for section in sections:
+        for name, block in config[section].items():
+            if block is not None:
+                yield section, name, block
+
+
+def check_training(training: dict) -> Findings:
+    steps = training["steps"]
+    for key, lowest in (("log_every", 1), ("warmup_steps", 0)):
+        if training[key] > steps:
+            yield (key,), f"is {training[key]}: allowed are integers from {lowest} to training.steps, {steps}"
+    if training["optimizer"] == "adam" and training["weight_decay"] != 0:
+        text = f"is {training['weight_decay']}: allowed is 0 with the optimizer 'adam'; 'adamw' has weight decay"
+        yield ("weight_decay",), text
+
+
+def check_importance(importance: dict) -> Findings:
+    if importance["curve"] == "uniform" and importance["base"] != 1:
+        yield ("base",), f"is {importance['base']}: allowed is 1 with the curve 'uniform'; 'geometric' has a base"
+
+
+def check_resampling(resampling: dict) -> Findings:
+    window, every = resampling["window"], resampling["every"]
+    if window > every:
+        yield ("window",), f"is {window}: allowed are integers from 1 to resampling.every, {every}"
+
+
+def check_sweep(sweep: dict) -> Findings:
+    for key, values in sweep.items():
+        if isinstance(values, list):
+            continue
+        for end in ("start", "stop"):
+            if values["spacing"] == "geometric" and values[end] <= 0:
+                yield (key, end), f"is {values[end]}: allowed are numbers above 0 with the spacing 'geometric'"
+        if values["start"] == values["stop"] and values["points"] > 1:
+            yield (key, "points"), f"is {values['points']}: allowed is 1 where start and stop are both {values['start']}"
+
+
+PARTS = {
+    "training": check_training,
+    "importance": check_importance,
+    "resampling": check_resampling,
+    "sweep": check_sweep,
+}
+
+
+def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]) -> Findings:
+    """No toy model has its name; its own toy model exists and has the instance that is asked for."""
+    if name in config["toy_models"]:
+        yield (), "has the name of a toy model: allowed are names that no toy model has"
+    toy_model, instance = sae.get("toy_model"), sae["instance"]
+    yield from check_name(("toy_model",), toy_model, "toy_models", raw)
+    if toy_model not in config["toy_models"] or ("toy_models", toy_model) in unsound or not isinstance(instance, int):
+        return
+    count = count_instances(config["toy_models"][toy_model])
+    if instance >= count:
+        allowed = f"allowed are 'lowest_loss' or integers from 0 to {count - 1}, the instances of {toy_model}"
+        yield ("instance",), f"is {instance}: {allowed}"
+
+
+def check_figure(figure: dict, raw: dict, project_root: Path, sound: bool) -> Findings:
+    """It names an experiment, all that it names exist, and so does its script; the first only if all keys are sound."""
+    if sound and not figure["toy_models"] and not figure["saes"]:
+        yield (), "names no experiment: allowed are figures with at least one in toy_models or saes"
+    for section in KINDS:
+        for index, name in enumerate(figure[section] or []):
+            yield from check_name((section, Index(index)), name, section, raw)
+    script, folder = figure["script"], project_root / "src" / "figures"
+    if script is not None and not (folder / f"{script}.py").is_file():
+        scripts = sorted(path.stem for path in folder.glob("[!_]*.py"))
+        text = f"is {script!r}: allowed are scripts that exist, there is no src/figures/{script}.py"
+        yield ("script",), text + suggest(script, scripts)
+
+
+def check_name(path: tuple, name: str | None, section: str, raw: dict) -> Findings:
+    """That `section` declares `name`; passed where the name, or the section, is already a problem."""
+    names, others = _names(raw, section), _names(raw, "saes" if section == "toy_models" else "toy_models")
+    if name is None or names is None or name in names:
+        return
+    allowed = f"allowed are the {KINDS[section]}s {quote(names)}" if names else f"no {KINDS[section]} is declared"
+    elsewhere = f"; {name!r} is declared in the other section" if name in (others or []) else suggest(name, names)
+    yield path, f"is {show_value(name)}: {allowed}{elsewhere}"
+
+
+def _names(raw: dict, section: str) -> list[str] | None:
+    """The names declared in a section, sound or not; None if it is no mapping."""
+    block = raw.get(section, {} if section == "saes" else None)
+    return [name for name in block if isinstance(name, str)] if isinstance(block, dict) else None
+
+
+def _mark_default(path: tuple, text: str, raw: dict) -> Problem:
+    """The problem, with a word added where its value is a default and so cannot be found in the file."""
+    value = raw
+    for step in path:
+        if isinstance(step, Index) or step in value:
+            value = value[step]
+        else:
+            found, _, allowed = text.partition(": ")
+            return Problem(path, f"{found} (its default): {allowed}")
+    return Problem(path, text)

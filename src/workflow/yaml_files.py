@@ -1,0 +1,72 @@
+"""YAML files, read strictly: a key that stands twice in one mapping is an error, where YAML readers keep the last."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflow.problems import ConfigurationError, show_path
+
+
+def load_yaml(path: str | Path) -> Any:
+    """What the file holds (None if nothing); ConfigurationError, one line per problem, if it cannot be read."""
+    duplicates = find_duplicate_keys(path)
+    if duplicates:
+        raise ConfigurationError("\n".join(duplicates))
+    try:
+        return yaml.safe_load(_read(path))
+    except yaml.MarkedYAMLError as error:
+        raise ConfigurationError(_place(path, error)) from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # PyYAML leaves values that its own tags refuse, such as the date 2024-99-99, to Python's exceptions
+        reason = str(error).partition("\n")[0]
+        raise ConfigurationError(f"{path}: a value is not what it looks like or is tagged as ({reason})") from error
+
+
+def find_duplicate_keys(path: str | Path) -> list[str]:
+    """One line for every key that repeats an earlier one of its mapping; ConfigurationError if the file is no YAML."""
+    try:
+        root = yaml.compose(_read(path), Loader=yaml.SafeLoader)
+        return [f"{path}, {line}" for line in _find_duplicates(root, (), set())] if root else []
+    except yaml.MarkedYAMLError as error:
+        raise ConfigurationError(_place(path, error)) from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+    except RecursionError as error:
+        raise ConfigurationError(f"{path}: nested too deeply to be a configuration") from error
+
+
+def _find_duplicates(node: yaml.Node, path: tuple, visited: set[int]) -> Iterator[str]:
+    if id(node) in visited:  # an alias: its anchor was looked at, and it may contain itself
+        return
+    visited.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _find_duplicates(item, path, visited)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[tuple[str, str], int] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        name = key.value if isinstance(key, yaml.ScalarNode) else "?"
+        if (key.tag, name) in lines:
+            first = lines[key.tag, name]
+            yield f"line {line}: {show_path((*path, name))} is given again, first on line {first}: allowed is once"
+        elif isinstance(key, yaml.ScalarNode):
+            lines[key.tag, name] = line
+        yield from _find_duplicates(value, (*path, name), visited)
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigurationError(f"{path}: cannot be read ({reason})") from error
+
+
+def _place(path: str | Path, error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{path}{place}: not valid YAML ({error.problem or error.context})"
