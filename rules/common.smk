@@ -15,11 +15,14 @@ PROJECT = Path(workflow.basedir)
 SOURCE = PROJECT / "src"
 sys.path.insert(0, str(SOURCE))
 
-from pipeline.configuration import ConfigurationError, check_configuration, load_yaml
+from pipeline.configuration import ConfigurationError, find_duplicate_keys, load_configuration, load_yaml
 from pipeline.fingerprint import fingerprint
 
 try:
-    config = check_configuration(config, workflow.configfiles, PROJECT)
+    repeated = [line for path in workflow.configfiles for line in find_duplicate_keys(path)]
+    if repeated:
+        raise ConfigurationError("\n".join(repeated))
+    config = load_configuration(config, PROJECT / "schemas/config.schema.yaml", PROJECT)
 except ConfigurationError as error:
     print(error, file=sys.stderr)
     sys.exit(1)
@@ -111,12 +114,16 @@ def describe_claims(wildcards):
     return {"experiments": sorted([*TOY_MODELS, *SAES])}
 
 
+def drawing_module(wildcards):
+    """The module that draws a figure."""
+    return f"figures.{FIGURES[wildcards.figure]['script']}"
+
+
 def describe_figure(wildcards):
     figure = FIGURES[wildcards.figure]
-    module = f"figures.{figure['script']}"
     experiments = {name: TOY_MODELS[name] for name in figure["toy_models"]}
     experiments |= {name: SAES[name] for name in figure["saes"]}
-    return {"figure": module, "figure_code": fingerprint(module, SOURCE), "experiments": experiments}
+    return {"drawing": fingerprint(drawing_module(wildcards), SOURCE), "experiments": experiments}
 
 
 def describe_paper(wildcards):

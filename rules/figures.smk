@@ -18,9 +18,10 @@ rule draw_figure:
         "../environment.yml"
     params:
         spec=specify("draw_figure", describe_figure),
+        module=drawing_module,
         python=python,
     shell:
-        "{params.python} -m scripts.draw_figure --spec {params.spec:q} --pdf {output.pdf} --png {output.png}"
+        "{params.python} -m {params.module} --spec {params.spec:q} --pdf {output.pdf} --png {output.png}"
         " --models {input.models} --features {input.features} --hidden_samples {input.hidden_samples}"
         " --training_history {input.training_history} --saes {input.saes} --latents {input.latents}"
         " --single_feature_responses {input.single_feature_responses} --sae_history {input.sae_history}"

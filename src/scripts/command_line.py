@@ -17,26 +17,29 @@ from superposition.storage import StorageError
 from superposition.training import DivergenceError
 
 
-def run(step: Callable, files: list[str], lists: list[str] | None = None, gpu: bool = False) -> None:
+def run(
+    step: Callable, files: list[str], lists: list[str] | None = None, gpu: bool = False, name: str | None = None
+) -> None:
     """Parse the command line, call `step`, and end with one line and exit code 1 on an error that is the user's to mend.
 
     Args:
         files: names of the options that take one path; lists: those that take any number
         gpu: whether the step takes `gpus`, the number of GPU slots that it was given
+        name: what the step is called in an error; the function's own name unless given
     """
     parser = argparse.ArgumentParser(description=step.__doc__)
     parser.add_argument("--spec", type=json.loads, required=True, help="what to do, as JSON")
-    for name in files:
-        parser.add_argument(f"--{name}", required=True)
-    for name in lists or []:
-        parser.add_argument(f"--{name}", nargs="*", default=[])
+    for option in files:
+        parser.add_argument(f"--{option}", required=True)
+    for option in lists or []:
+        parser.add_argument(f"--{option}", nargs="*", default=[])
     if gpu:
         parser.add_argument("--gpus", type=int, default=0)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:
         step(**vars(parser.parse_args()))
     except (DivergenceError, StorageError, ValueError, OSError) as error:
-        sys.exit(f"{step.__name__}: {error}")
+        sys.exit(f"{name or step.__name__}: {error}")
 
 
 def provenance(spec: dict) -> dict[str, str]:

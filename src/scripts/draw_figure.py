@@ -1,30 +1,36 @@
-"""Draw one figure from the tables of its experiments."""
+"""Draw one figure from the tables of its experiments. Every module in src/figures ends with a call of `draw_figure`."""
 
-import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
 
 from scripts.command_line import provenance, run
 from superposition.plotting import save_figure
 from superposition.storage import load_tables
 
+TABLES = [
+    "models",
+    "features",
+    "hidden_samples",
+    "training_history",
+    "saes",
+    "latents",
+    "single_feature_responses",
+    "sae_history",
+]
 
-def draw_figure(spec: dict, pdf: str, png: str, **tables: list[str]) -> None:
-    module = importlib.import_module(spec["figure"])
-    figure = module.draw({name: load_tables(paths) for name, paths in tables.items() if paths}, spec["experiments"])
-    save_figure(figure, pdf, png, provenance(spec))
 
+def draw_figure(draw: Callable[[dict[str, pd.DataFrame], dict[str, dict]], Figure]) -> None:
+    """Call `draw` with what the command line names.
 
-if __name__ == "__main__":
-    run(
-        draw_figure,
-        files=["pdf", "png"],
-        lists=[
-            "models",
-            "features",
-            "hidden_samples",
-            "training_history",
-            "saes",
-            "latents",
-            "single_feature_responses",
-            "sae_history",
-        ],
-    )
+    Args:
+        draw: (tables by name, each with the rows of all experiments and seeds; configuration blocks by experiment id)
+    """
+
+    def step(spec: dict, pdf: str, png: str, **tables: list[str]) -> None:
+        figure = draw({name: load_tables(paths) for name, paths in tables.items() if paths}, spec["experiments"])
+        save_figure(figure, pdf, png, provenance(spec))
+
+    run(step, files=["pdf", "png"], lists=TABLES, name=Path(draw.__code__.co_filename).stem)

@@ -5,6 +5,7 @@ a slot.
 """
 
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,27 +22,36 @@ POLL_SECONDS = 0.2
 def claim_device(gpus: int, slots_per_device: int | None = None, lock_folder: Path | None = None) -> Iterator[str]:
     """Yield "cuda:k" while a slot of device k is held, or "cpu" if no GPU was asked for or none is there.
 
-    Within a Slurm job the scheduler has already chosen the device, and no slot is taken. The default number of slots per
-    device is the environment variable SUPERPOSITION_SLOTS_PER_DEVICE, or 1.
+    Slots are of the devices that this process can see, within the Slurm job that it is part of, if any: what the
+    scheduler has given to one job is not waited for by another. The default number of slots per device is the
+    environment variable SUPERPOSITION_SLOTS_PER_DEVICE, or 1. ValueError if it is no integer above 0.
     """
     if gpus < 1 or not torch.cuda.is_available():
         yield "cpu"
-    elif "SLURM_JOB_ID" in os.environ:
-        yield "cuda:0"
-    else:
-        slots = slots_per_device or int(os.environ.get("SUPERPOSITION_SLOTS_PER_DEVICE", "1"))
-        folder = lock_folder or Path(tempfile.gettempdir()) / f"superposition-gpu-slots-{os.getuid()}"
-        folder.mkdir(exist_ok=True)
-        device, lock = _wait_for_slot(folder, torch.cuda.device_count(), slots)
-        with lock:
-            yield f"cuda:{device}"
+        return
+    folder = lock_folder or Path(tempfile.gettempdir()) / f"superposition-gpu-slots-{os.getuid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    slots = _slots_per_device() if slots_per_device is None else slots_per_device
+    device, lock = _wait_for_slot(folder, torch.cuda.device_count(), slots)
+    try:
+        yield f"cuda:{device}"
+    finally:
+        lock.release()
+
+
+def _slots_per_device() -> int:
+    text = os.environ.get("SUPERPOSITION_SLOTS_PER_DEVICE", "1")
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"SUPERPOSITION_SLOTS_PER_DEVICE is {text!r}: allowed are integers above 0")
+    return int(text)
 
 
 def _wait_for_slot(folder: Path, n_devices: int, slots_per_device: int) -> tuple[int, FileLock]:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "all").replace(",", "-")
+    visible = [os.environ.get(name, "all") for name in ("SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES")]
+    pool = re.sub(r"[^\w.-]", "-", ".".join(visible))
     while True:
         for slot in range(n_devices * slots_per_device):
-            lock = FileLock(folder / f"{visible}.{slot}.lock")
+            lock = FileLock(folder / f"{pool}.{slot}.lock")
             try:
                 lock.acquire(timeout=0)
             except Timeout:

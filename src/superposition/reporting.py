@@ -1,6 +1,7 @@
 """What the paper quotes, as one nested dictionary of texts: verdicts counted, numbers formatted, configurations listed."""
 
 import math
+import re
 
 import pandas as pd
 
@@ -8,27 +9,38 @@ from superposition.claims.judging import judge_whole
 
 VERDICTS = ("reproduced", "borderline", "failed", "not measured")
 RELATION_SIGNS = {"<=": "≤", ">=": "≥", "in": "∈"}
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
 
 
 def format_number(value: float, digits: int = 3) -> str:
     """Three significant digits, whole numbers plain, a true minus sign, a dash for what is undefined."""
     if math.isnan(value):
         return "–"
+    rounded = f"{value:.{digits - 1}e}"  # rounding decides the digits: 0.9996 is 1.00, not 1.000
+    exponent = int(rounded.partition("e")[2])
     if float(value).is_integer() and abs(value) < 1e15:
         text = f"{int(value):,}"
-    elif 1e-3 <= abs(value) < 1e4:
-        decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-        text = f"{value:.{decimals}f}"
+    elif -3 <= exponent < 4:
+        text = f"{value:,.{max(0, digits - 1 - exponent)}f}"
     else:
-        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        text = f"{mantissa}e{int(exponent)}"
-    return text.replace("-", "\N{MINUS SIGN}")
+        text = rounded
+    return _tidy(text)
+
+
+def _tidy(text: str) -> str:
+    """A true minus sign, and exponents without a plus or leading zeros."""
+    return re.sub(r"e([+-])0*", lambda match: "e" + match[1].strip("+"), text).replace("-", "\N{MINUS SIGN}")
+
+
+def format_setting(value: float) -> str:
+    """A number that somebody chose (a threshold, a learning rate), with the digits it was chosen with."""
+    return _tidy(f"{value:,.12g}")
 
 
 def format_threshold(relation: str, threshold: list[float]) -> str:
     if relation == "in":
-        return f"{RELATION_SIGNS['in']} [{', '.join(format_number(value) for value in threshold)}]"
-    return f"{RELATION_SIGNS.get(relation, relation)} {format_number(threshold[0])}"
+        return f"{RELATION_SIGNS['in']} [{', '.join(map(format_setting, threshold))}]"
+    return f"{RELATION_SIGNS.get(relation, relation)} {format_setting(threshold[0])}"
 
 
 def describe_part(row: pd.Series) -> dict:
@@ -75,11 +87,11 @@ def count_verdicts(described: list[dict]) -> dict[str, str]:
 def describe_values(value) -> str:
     """A configuration value in words: a swept range, a list, a number."""
     if isinstance(value, dict) and "spacing" in value:
-        start, stop = format_number(value["start"]), format_number(value["stop"])
+        start, stop = format_setting(value["start"]), format_setting(value["stop"])
         return f"{value['points']} values from {start} to {stop}, {value['spacing']}"
     if isinstance(value, list):
         return ", ".join(describe_values(item) for item in value)
-    return format_number(value) if isinstance(value, int | float) else str(value)
+    return format_setting(value) if isinstance(value, int | float) else str(value)
 
 
 def describe_configurations(config: dict) -> dict[str, list[dict]]:
@@ -98,7 +110,7 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
             if block["importance"]["curve"] == "uniform"
             else f"{describe_values(block['importance']['base'])}^i",
             "restarts": describe_values(block["restarts"]),
-            "training": describe_training(block["training"]),
+            "training": describe_training(block["training"], block["sweep"]),
             "held_out": describe_values(block["evaluation"]["n_samples"]),
         }
         for name, block in config["toy_models"].items()
@@ -114,18 +126,21 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
             "penalty": describe_values(block["sweep"].get("sparsity_penalty", block["sparsity_penalty"])),
             "resampling": describe_resampling(block["resampling"]),
             "restarts": describe_values(block["restarts"]),
-            "training": describe_training(block["training"]),
+            "training": describe_training(block["training"], block["sweep"]),
         }
         for name, block in config["saes"].items()
     ]
     return {"toy_models": toy_models, "saes": saes}
 
 
-def describe_training(training: dict) -> str:
-    rate, schedule = describe_values(training["learning_rate"]), training["schedule"]
+def describe_training(training: dict, sweep: dict) -> str:
+    rate = describe_values(sweep.get("learning_rate", training["learning_rate"]))
+    warmup, decay = training["warmup_steps"], training["weight_decay"]
     return (
-        f"{training['optimizer'].capitalize()}, learning rate {rate} ({schedule}), "
-        f"{describe_values(training['steps'])} steps of {describe_values(training['batch_size'])}"
+        f"{OPTIMIZERS[training['optimizer']]}, learning rate {rate} ({training['schedule']}"
+        + (f" after {describe_values(warmup)} steps of warm-up), " if warmup else "), ")
+        + (f"weight decay {describe_values(decay)}, " if decay else "")
+        + f"{describe_values(training['steps'])} steps of {describe_values(training['batch_size'])}"
     )
 
 

@@ -97,7 +97,7 @@ def fit_saes(
 
     def after_step(step: int) -> None:
         parameters["W_dec"].copy_(saes.normalise_decoder(parameters))
-        if (step + 1) % training["log_every"] == 0:
+        if recorder.ends_stretch(step + 1):
             history.close_stretch(step + 1, activity.take_stretch(), parameters)
 
     minimise(parameters, loss_of_step, training, learning_rate, recorder, before_step, after_step)
@@ -109,7 +109,7 @@ class History:
 
     def __init__(self, sae: dict, n_instances: int, parameters: dict[str, Tensor]):
         steps, every = sae["training"]["steps"], sae["training"]["log_every"]
-        logged = np.arange(every, steps + 1, every)
+        logged = np.append(np.arange(every, steps, every), steps)
         n_snapshots = min(sae["training"]["snapshots"], len(logged) + 1)
         chosen = np.linspace(0, len(logged), n_snapshots).round().astype(int)
         self.snapshot_steps = set(np.concatenate([[0], logged])[chosen].tolist())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -26,6 +27,10 @@ COLUMN_TYPES = {
     "list<float64>": pa.list_(pa.float64()),
 }
 
+# What pandas may find in a column of a type. Arrow alone would read the text "1" as a number and True as 1.
+NUMBERS = ("integer", "floating", "mixed-integer-float", "empty")
+ALLOWED_KINDS = {"string": ("string", "empty"), "bool": ("boolean", "empty")}
+
 
 class StorageError(ValueError):
     """A file that cannot be read, or a table that breaks its schema; one line that names the file."""
@@ -33,15 +38,18 @@ class StorageError(ValueError):
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that becomes `path` in one step if the block ends well, and vanishes if not."""
+    """A temporary path beside `path` that becomes `path` in one step if the block ends well, and vanishes if not.
+
+    A process killed in the block leaves a hidden `.tmp` file, which readers of `*.parquet` do not take for a table.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     os.close(descriptor)
     temporary = Path(name)
-    temporary.chmod(0o666 & ~_umask())
     try:
         yield temporary
+        temporary.chmod(0o666 & ~_umask())  # last: safetensors puts a file of its own, closed to others, in its place
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -77,7 +85,8 @@ def save_table(frame: pd.DataFrame, path: str | Path, schema: dict, metadata: di
 
     Args:
         schema: {"key": [column, ...], "columns": {column: {"type": one of COLUMN_TYPES, "nullable": bool}}}; the
-            columns are written in the schema's order, rows in the frame's. NaN in a float column counts as null.
+            columns are written in the schema's order, rows in the frame's. NaN in a float column counts as null;
+            infinities are refused.
     """
     with atomic_path(path) as temporary:
         table = check_table(frame, schema, where=str(path))
@@ -94,17 +103,31 @@ def check_table(frame: pd.DataFrame, schema: dict, where: str) -> pa.Table:
     arrays = []
     for name, column in columns.items():
         try:
-            array = pa.Array.from_pandas(frame[name], type=COLUMN_TYPES[column["type"]], safe=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            array = _to_array(frame[name], column["type"])
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
             raise StorageError(f"{where}: column {name} is not {column['type']} ({error})") from error
         if array.null_count and not column.get("nullable", False):
             raise StorageError(f"{where}: column {name} has {array.null_count} undefined values and may have none")
+        if _has_infinity(array):
+            raise StorageError(f"{where}: column {name} has infinite values and may have none")
         arrays.append(array)
     duplicated = frame.duplicated(schema["key"])
     if duplicated.any():
         row = frame.loc[duplicated, schema["key"]].iloc[0].to_dict()
         raise StorageError(f"{where}: {int(duplicated.sum())} rows repeat a key, the first is {row}")
     return pa.table(arrays, names=list(columns))
+
+
+def _to_array(values: pd.Series, type_name: str) -> pa.Array:
+    kind = pd.api.types.infer_dtype(values)
+    if not type_name.startswith("list") and kind not in ALLOWED_KINDS.get(type_name, NUMBERS):
+        raise pa.ArrowTypeError(f"its values are {kind}")
+    return pa.Array.from_pandas(values, type=COLUMN_TYPES[type_name], safe=True)
+
+
+def _has_infinity(array: pa.Array) -> bool:
+    values = array.flatten() if pa.types.is_list(array.type) else array
+    return pa.types.is_floating(values.type) and bool(pc.any(pc.is_inf(values)).as_py())
 
 
 def load_table(path: str | Path) -> pd.DataFrame:

@@ -25,7 +25,7 @@ def train_toy_models(
 
     Returns:
         the weights (see toy_models), and the history: one row per (step, instance) with the mean training loss of the
-        `training.log_every` steps before it.
+        stretch of at most `training.log_every` steps that ends there.
     """
     model, training = experiment["model"], experiment["training"]
     n_instances = len(list_instances(experiment))

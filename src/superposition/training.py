@@ -19,7 +19,10 @@ class DivergenceError(RuntimeError):
 
 @dataclass
 class Recorder:
-    """Keeps the training history: the mean loss of each stretch of `every` steps, per instance."""
+    """Keeps the training history: the mean loss of each stretch of `every` steps, per instance.
+
+    The last stretch ends with training, `progress.total_steps`, and is shorter where `every` does not divide that.
+    """
 
     every: int
     progress: Progress
@@ -30,15 +33,18 @@ class Recorder:
     def record(self, step: int, loss: Tensor, learning_rate: Tensor) -> bool:
         """Take in the loss (instances,) after `step` steps; True where a stretch ends. DivergenceError if not finite."""
         self._sum = self._sum + loss.detach()
-        if step % self.every:
+        if not self.ends_stretch(step):
             return False
-        mean = (self._sum / self.every).cpu()
+        mean = (self._sum / (step - (self.steps[-1] if self.steps else 0))).cpu()
         check_finite(mean, step, learning_rate, "loss")
         self.steps.append(step)
         self.losses.append(mean)
         self.progress.update(step, float(mean.mean()))
         self._sum = 0.0
         return True
+
+    def ends_stretch(self, step: int) -> bool:
+        return step % self.every == 0 or step == self.progress.total_steps
 
 
 def check_finite(values: Tensor, step: int, learning_rate: Tensor, what: str) -> None:

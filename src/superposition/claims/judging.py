@@ -20,14 +20,16 @@ from superposition.statistics import summarise
 Tables = dict[str, pd.DataFrame]
 ORIGINS = ("source", "derived", "preset", "calibrated")
 
-# Does `value` stand to the threshold as claimed? Equality is meant for counts and shares, exact up to rounding.
+ROUNDING = 1e-9  # the mean of six shares of 0.8 is 0.7999999999999999
+
+# Does `value` stand to the threshold as claimed? A value that meets a closed bound up to rounding meets it.
 RELATIONS: dict[str, Callable[[float, tuple[float, ...]], bool]] = {
     "<": lambda value, threshold: value < threshold[0],
-    "<=": lambda value, threshold: value <= threshold[0],
+    "<=": lambda value, threshold: value <= threshold[0] + ROUNDING,
     ">": lambda value, threshold: value > threshold[0],
-    ">=": lambda value, threshold: value >= threshold[0],
-    "=": lambda value, threshold: abs(value - threshold[0]) < 1e-9,
-    "in": lambda value, threshold: threshold[0] <= value <= threshold[1],
+    ">=": lambda value, threshold: value >= threshold[0] - ROUNDING,
+    "=": lambda value, threshold: abs(value - threshold[0]) <= ROUNDING,
+    "in": lambda value, threshold: threshold[0] - ROUNDING <= value <= threshold[1] + ROUNDING,
 }
 
 
@@ -53,6 +55,8 @@ class Part:
     def __post_init__(self):
         if self.relation not in RELATIONS or self.origin not in ORIGINS:
             raise ValueError(f"{self.quantity}: relation {self.relation!r} or origin {self.origin!r} is unknown")
+        if len(self.threshold) != (2 if self.relation == "in" else 1):
+            raise ValueError(f"{self.quantity}: threshold {self.threshold} does not fit relation {self.relation!r}")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Claim:
 
 
 def judge_claims(claims: list[Claim], tables: Tables, available: set[str]) -> pd.DataFrame:
-    """The table `claims`: a row per part, in order.
+    """The table `claims`: a row per part, in order. ValueError if a part gives several values for one seed.
 
     Args:
         tables: every measured table, all experiments and seeds together
@@ -102,10 +106,12 @@ def _describe(claim: Claim, index: int, part: Part) -> dict:
 
 
 def _judge(claim: Claim, index: int, part: Part, values: pd.Series) -> dict:
+    if values.index.has_duplicates:
+        raise ValueError(f"claim {claim.id}, part {index} ({part.quantity}): a seed has more than one value")
     nan = float("nan")
     if values.empty or values.isna().any():
         undefined = {"value": nan, "low": nan, "high": nan, "verdict": "not measured"}
-        return undefined | {"n_seeds": int(values.notna().sum())}
+        return undefined | {"n_seeds": 0 if values.empty else int(values.notna().sum())}
     summary = summarise(values.to_numpy(float), rng=numpy_generator(0, "claims", claim.id, index))
     return {
         "value": summary.estimate,

@@ -36,8 +36,10 @@ def best_features_at(tables: Tables, probability: float) -> pd.DataFrame:
 
 
 def represents_two_most_important(tables: Tables) -> pd.Series:
-    represented = best_features_at(tables, DENSE).query("represented").groupby("seed")["feature"].agg(list)
-    return represented.map(lambda features: sorted(features) == [0, 1]).astype(float)
+    def keeps_two(features: pd.DataFrame) -> float:
+        return float(sorted(features.query("represented")["feature"]) == [0, 1])
+
+    return best_features_at(tables, DENSE).groupby("seed").apply(keeps_two)
 
 
 def cosine_of_two_most_important(tables: Tables) -> pd.Series:

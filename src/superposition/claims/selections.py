@@ -1,9 +1,11 @@
 """Rows and per-seed summaries of the tables that many claims need."""
 
-import numpy as np
+import math
+
 import pandas as pd
 
 PENTAGON_TOLERANCE = 12.0  # degrees that an angular gap may be off 72
+PROBABILITY_FACTOR = 1.25  # what a claim says of one probability is judged at another that is at most this much off
 
 
 def of_experiment(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
@@ -12,9 +14,10 @@ def of_experiment(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 
 def at_probability(table: pd.DataFrame, probability: float) -> pd.DataFrame:
-    """The rows of the swept feature probability nearest to `probability` on a logarithmic scale."""
+    """The rows of the swept feature probability nearest to `probability`; none if all differ by more than a factor 1.25."""
     swept = table["feature_probability"].unique()
-    nearest = swept[np.abs(np.log(swept / probability)).argmin()]
+    near = [p for p in swept if probability / PROBABILITY_FACTOR <= p <= probability * PROBABILITY_FACTOR]
+    nearest = min(near, key=lambda p: abs(math.log(p / probability)), default=math.nan)
     return table[table["feature_probability"] == nearest]
 
 

@@ -22,12 +22,15 @@ def share_of_saes(tables: Tables, sae: str, condition: str) -> pd.Series:
 
 
 def mean_over_saes(tables: Tables, sae: str, column: str) -> pd.Series:
-    return saes_of(tables, sae).groupby("seed")[column].mean()
+    """NaN at a seed where any autoencoder's value is undefined."""
+    return saes_of(tables, sae).groupby("seed")[column].mean(skipna=False)
 
 
 def mean_over_full_recoveries(tables: Tables, sae: str, column: str) -> pd.Series:
+    """NaN at a seed where no autoencoder recovers every feature, or one that does has an undefined value."""
     table = saes_of(tables, sae)
-    return table[table["full_recovery"]].groupby("seed")[column].mean().reindex(table["seed"].unique())
+    means = table[table["full_recovery"]].groupby("seed")[column].mean(skipna=False)
+    return means.reindex(table["seed"].unique())
 
 
 def pentagons(tables: Tables) -> pd.Series:

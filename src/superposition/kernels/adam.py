@@ -3,13 +3,15 @@
 import math
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from superposition.kernels.compilation import jit
 from superposition.optimizers import BETA1, BETA2, EPSILON, schedule_factor
 
 KEEP1, KEEP2 = np.float32(BETA1), np.float32(BETA2)
 TAKE1, TAKE2 = np.float32(1 - BETA1), np.float32(1 - BETA2)
-TINY, ONE = np.float32(EPSILON), np.float32(1)
+TINY = np.float32(EPSILON)
 
 
 def update_factors(training: dict, begin: int, end: int) -> np.ndarray:
@@ -23,17 +25,29 @@ def update_factors(training: dict, begin: int, end: int) -> np.ndarray:
     return np.array(rows)
 
 
+def pack(parameters: dict[str, Tensor]) -> np.ndarray:
+    """(instances, size) copy of all parameters, each instance's one after another in one row."""
+    return torch.cat([parameter.flatten(1) for parameter in parameters.values()], dim=1).numpy()
+
+
+def unpack(packed: np.ndarray, parameters: dict[str, Tensor]) -> None:
+    """Copy `packed` back into `parameters`."""
+    sizes = [parameter[0].numel() for parameter in parameters.values()]
+    for part, parameter in zip(torch.from_numpy(packed).split(sizes, dim=1), parameters.values(), strict=True):
+        parameter.copy_(part.view_as(parameter))
+
+
 @jit
-def update(parameter, gradient, first, second, factors, learning_rate, weight_decay):
-    """One step in place on arrays of one dimension; `factors` is a row of `update_factors`.
+def update(parameters, gradient, first, second, factors, step, learning_rate, weight_decay):
+    """One step of one instance, in place on arrays of one dimension; factors[step] is a row of `update_factors`.
 
     first <- b1 first + (1 - b1) g,  second <- b2 second + (1 - b2) g^2,
     parameter <- (1 - rate decay) parameter - rate (first / bias1) / (sqrt(second / bias2) + eps)
     """
-    shrink = ONE - np.float32(factors[0] * learning_rate * weight_decay)
-    rate, root = np.float32(factors[1] * learning_rate), np.float32(1 / factors[2])
-    for i in range(len(parameter)):
+    shrink = np.float32(1 - factors[step, 0] * learning_rate * weight_decay)
+    rate, root = np.float32(factors[step, 1] * learning_rate), np.float32(1 / factors[step, 2])
+    for i in range(len(parameters)):
         g = gradient[i]
         first[i] = KEEP1 * first[i] + TAKE1 * g
         second[i] = KEEP2 * second[i] + TAKE2 * g * g
-        parameter[i] = shrink * parameter[i] - rate * first[i] / (np.sqrt(second[i]) * root + TINY)
+        parameters[i] = shrink * parameters[i] - rate * first[i] / (np.sqrt(second[i]) * root + TINY)

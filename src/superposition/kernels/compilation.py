@@ -34,3 +34,7 @@ def cache_folder() -> Path:
 numba.config.CACHE_DIR = str(cache_folder())
 
 jit = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy", fastmath=FASTMATH)
+
+# For functions that a small model spends little time in: calls between compiled functions count array references, which
+# costs as much as a short row's arithmetic.
+jit_inlined = functools.partial(jit, inline="always")

@@ -7,10 +7,10 @@ more than a short row's arithmetic.
 
 import numpy as np
 
-from superposition.kernels.compilation import jit
+from superposition.kernels.compilation import jit_inlined
 
 
-@jit
+@jit_inlined
 def multiply(A, B, start, C, lanes):
     """C[i, lane] = start[i] + sum_k A[i, k] B[k, lane]"""
     rows, inner = A.shape
@@ -30,7 +30,7 @@ def multiply(A, B, start, C, lanes):
                 C[i, lane] += (a0 * B[k, lane] + a1 * B[k + 1, lane]) + (a2 * B[k + 2, lane] + a3 * B[k + 3, lane])
 
 
-@jit
+@jit_inlined
 def add_two_outer_products(P, Q, R, S, C, lanes):
     """C[k, i] += sum_lane P[k, lane] Q[i, lane] + R[k, lane] S[i, lane]"""
     rows, columns = C.shape
@@ -48,4 +48,25 @@ def add_two_outer_products(P, Q, R, S, C, lanes):
             s0 = np.float32(0)
             for lane in range(lanes):
                 s0 += P[k, lane] * Q[i, lane] + R[k, lane] * S[i, lane]
+            C[k, i] += s0
+
+
+@jit_inlined
+def add_outer_product(P, Q, C, lanes):
+    """C[k, i] += sum_lane P[k, lane] Q[i, lane]"""
+    rows, columns = C.shape
+    paired = rows - rows % 2
+    for i in range(columns):
+        for k in range(0, paired, 2):
+            s0 = s1 = np.float32(0)
+            for lane in range(lanes):
+                s0 += P[k, lane] * Q[i, lane]
+                s1 += P[k + 1, lane] * Q[i, lane]
+            C[k, i] += s0
+            C[k + 1, i] += s1
+        if rows % 2:
+            k = rows - 1
+            s0 = np.float32(0)
+            for lane in range(lanes):
+                s0 += P[k, lane] * Q[i, lane]
             C[k, i] += s0

@@ -1,94 +1,151 @@
-"""Tiles of independent sparse features, from one xoshiro128+ generator per lane.
+"""Tiles of independent sparse features, (n_features, lanes), as `features.IndependentFeatures` draws them.
 
-The distribution is `features.IndependentFeatures`: feature i is present with probability p_i, then U[0, 1). One uniform
-number decides both: given u < p, u / p is again uniform. A draw has 31 bits, so p is resolved to 2^-32 and a magnitude
-drawn this way to 1 / (2^31 p); for p below 2^-7, where that would be coarser than 2^-24, a second draw gives it.
+Where features are common every (feature, sample) is drawn, in vectors. Where they are rare only the features that are
+present cost time: the gaps between them are geometric. Samples without any feature, which are all alike, are then left
+out of the tile and counted.
 """
 
 import numpy as np
 from torch import Tensor
 
-from superposition.kernels.compilation import jit
+from superposition.kernels.compilation import jit, jit_inlined
+from superposition.kernels.random_lanes import DRAWS, TILE, advance, natural_logarithm
 
-TILE = 256  # samples that are processed together: their features and hidden units fit the cache
-MOST_PRESENT = 0.1  # share of samples without any feature above which it pays to leave those out
-RANGE = np.float32(2.0**31)
-SMALLEST_SHARED = 2.0**-7
-
-
-def seed_lanes(seeds: list[int]) -> np.ndarray:
-    """(instances, 4, TILE) uint32 states, one independent generator per lane."""
-    return np.stack([np.random.SeedSequence(s).generate_state(4 * TILE).reshape(4, TILE) for s in seeds])
+RARE = 0.1  # largest feature probability of an instance up to which gaps are the faster way (measured)
+BLOCK = 64  # gaps drawn at once
+LOWEST_RATE = 1e-6  # of candidates, so that gaps stay countable
+ONE_DRAW = 2.0**-7  # smallest probability at which one draw decides both presence and magnitude
 
 
-def presence_thresholds(probability: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """For probabilities of any shape: `last`, the largest 31-bit draw that means presence (int32; -1 is never), and
-    `scale`, the factor that makes such a draw a magnitude (float32; 0 asks for a second draw)."""
-    p = probability.double().cpu().numpy()
-    count = np.rint(p * 2.0**31)
-    scale = np.where(p < SMALLEST_SHARED, 0.0, 1.0 / np.maximum(count, 1.0))
-    return (count - 1).astype(np.int32), scale.astype(np.float32)
+def sampling_tables(probability: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the kernels need of (instances, n_features) probabilities.
 
-
-def leave_out_empty(probability: Tensor) -> np.ndarray:
-    """(instances,) bool from (instances, n_features): whether samples without features are common enough to skip."""
-    return ((1.0 - probability.double()).prod(-1) > MOST_PRESENT).cpu().numpy()
-
-
-@jit
-def advance(s0, s1, s2, s3):
-    """A 31-bit draw and the next state: xoshiro128+ (Blackman & Vigna 2021); its weak lowest bit is dropped."""
-    draw = np.int32(np.uint32(s0 + s3) >> np.uint32(1))
-    shifted = np.uint32(s1 << np.uint32(9))
-    s2 ^= s0
-    s3 ^= s1
-    s1 ^= s2
-    s0 ^= s3
-    s2 ^= shifted
-    s3 = np.uint32(s3 << np.uint32(11)) | np.uint32(s3 >> np.uint32(21))
-    return draw, s0, s1, s2, s3
-
-
-@jit
-def sample_row(x, lanes, state, last, scale):
-    """x[lane] = u / p if u < p else 0, for one feature"""
-    a, b, c, d = state[0], state[1], state[2], state[3]
-    if scale > 0:
-        for lane in range(lanes):
-            draw, a[lane], b[lane], c[lane], d[lane] = advance(a[lane], b[lane], c[lane], d[lane])
-            x[lane] = np.float32(draw) * scale if draw <= last else np.float32(0)
-    else:
-        for lane in range(lanes):
-            draw, s0, s1, s2, s3 = advance(a[lane], b[lane], c[lane], d[lane])
-            magnitude, a[lane], b[lane], c[lane], d[lane] = advance(s0, s1, s2, s3)
-            x[lane] = np.float32(magnitude) / RANGE if draw <= last else np.float32(0)
-
-
-@jit
-def sample_tile(x, lanes, state, last, scale):
-    """x[feature, lane] for all features"""
-    for feature in range(len(last)):
-        sample_row(x[feature], lanes, state, last[feature], scale[feature])
-
-
-@jit
-def append_present(x, lanes, kept, filled, strongest, chosen):
-    """Append the samples of x that have a feature to `kept` from lane `filled` on; the new number of lanes in it.
-
-    strongest, chosen: room for one number per lane (float32, int64).
+    Returns:
+        last: (instances, n_features) int32, the largest of the 2^31 draws that means presence; -1 is never
+        scale: (instances, n_features) float32, what makes such a draw a magnitude; 0 asks for a second draw, so that
+            every magnitude is resolved to 2^-24 or better
+        gap_scale: (instances,) float32, 1 / ln(1 - rate) where presence is drawn by gaps between candidates of that
+            rate, of which a feature keeps p / rate; else 0. There last and scale refer to p / rate
     """
+    p = probability.double().cpu().numpy()
+    highest = p.max(axis=1)
+    rate = np.where(highest <= RARE, np.maximum(highest, LOWEST_RATE), 1.0)
+    gap_scale = np.zeros_like(rate)
+    gap_scale[rate < 1] = 1 / np.log1p(-rate[rate < 1])
+    share = p / rate[:, None]
+    draws = np.rint(share * 2.0**31)
+    scale = np.where(share < ONE_DRAW, 0.0, 1 / np.maximum(draws, 1))
+    return (draws - 1).astype(np.int32), scale.astype(np.float32), gap_scale.astype(np.float32)
+
+
+@jit_inlined
+def _draw_once(x, feature, lanes, state, last, scale):
+    """x = u / p if u < p else 0: given u < p, u / p is again uniform"""
     for lane in range(lanes):
-        strongest[lane] = x[0, lane]
-    for feature in range(1, len(x)):
-        row = x[feature]
-        for lane in range(lanes):
-            strongest[lane] = max(strongest[lane], row[lane])
-    count = 0
+        s0, s1, s2, s3 = state[0, lane], state[1, lane], state[2, lane], state[3, lane]
+        draw, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+        state[0, lane], state[1, lane], state[2, lane], state[3, lane] = s0, s1, s2, s3
+        x[feature, lane] = np.float32(draw) * scale if draw <= last else np.float32(0)
+
+
+@jit_inlined
+def _draw_twice(x, feature, lanes, state, last):
+    """x = v if u < p else 0"""
     for lane in range(lanes):
-        chosen[count] = lane
-        count += strongest[lane] > 0
-    for feature in range(len(x)):
-        row, out = x[feature], kept[feature]
-        for i in range(count):
-            out[filled + i] = row[chosen[i]]
-    return filled + count
+        s0, s1, s2, s3 = state[0, lane], state[1, lane], state[2, lane], state[3, lane]
+        draw, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+        magnitude, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+        state[0, lane], state[1, lane], state[2, lane], state[3, lane] = s0, s1, s2, s3
+        x[feature, lane] = np.float32(magnitude) * (1 / DRAWS) if draw <= last else np.float32(0)
+
+
+@jit_inlined
+def sample_common(x, lanes, state, last, scale):
+    """x[feature, lane] for every feature and lane"""
+    for feature in range(len(last)):
+        if scale[feature] > 0:
+            _draw_once(x, feature, lanes, state, last[feature], scale[feature])
+        else:
+            _draw_twice(x, feature, lanes, state, last[feature])
+
+
+@jit
+def draw_candidates(candidates, magnitudes, state, gap_scale):
+    """Refill candidates: (2, BLOCK) int32, the gap to the next candidate and the draw that decides whether it is
+    present; and magnitudes: (BLOCK,) float32."""
+    for lane in range(BLOCK):
+        s0, s1, s2, s3 = state[0, lane], state[1, lane], state[2, lane], state[3, lane]
+        draw, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+        decision, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+        magnitude, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+        state[0, lane], state[1, lane], state[2, lane], state[3, lane] = s0, s1, s2, s3
+        u = (np.float32(draw) + np.float32(1)) * (1 / DRAWS)  # in (0, 1]
+        candidates[0, lane] = np.int32(natural_logarithm(u) * gap_scale)  # P(gap >= k) = P(u <= (1 - rate)^k)
+        candidates[1, lane] = decision
+        magnitudes[lane] = np.float32(magnitude) * (1 / DRAWS)
+
+
+@jit
+def sample_rare(x, n_samples, state, last, gap_scale, cursor, candidates, magnitudes):
+    """Fill x with the next samples of the batch that have a feature; the number of lanes filled, see next_tile."""
+    n_features = len(last)
+    pairs, samples_per_pair = n_samples * n_features, 1.0 / n_features
+    x[:, :TILE] = 0
+    lane, current = -1, -1
+    pair, used = cursor[0], cursor[1]
+    while True:
+        if used == BLOCK:
+            draw_candidates(candidates, magnitudes, state, gap_scale)
+            used = 0
+        following = pair + 1 + candidates[0, used]
+        if following >= pairs:
+            pair = pairs
+            break
+        sample = int((following + 0.5) * samples_per_pair)
+        feature = following - sample * n_features
+        if candidates[1, used] <= last[feature]:
+            following_lane = lane + (sample != current)
+            if following_lane == TILE:
+                break
+            lane, current = following_lane, sample
+            x[feature, lane] = magnitudes[used]
+        pair = following
+        used += 1
+    cursor[0], cursor[1] = pair, used
+    return lane + 1
+
+
+@jit
+def begin_batch(cursor, n_samples):
+    """Set cursor (3,) int64: the (sample, feature) pair visited last, numbered sample by sample; the candidates used of
+    the block; the samples that were in no tile yet."""
+    cursor[0], cursor[1], cursor[2] = -1, BLOCK, n_samples
+
+
+@jit_inlined
+def next_tile(x, n_samples, state, last, scale, gap_scale, cursor, candidates, magnitudes):
+    """Fill x (n_features, TILE) with the next samples of the batch that `begin_batch` began.
+
+    Args:
+        state: (4, TILE), see seed_lanes; last, scale, gap_scale: one instance's, see sampling_tables
+        candidates, magnitudes: room for (2, BLOCK) int32 and (BLOCK,) float32
+
+    Returns:
+        the number of lanes filled, 0 after the last tile, and the number of samples that each of them stands for
+    """
+    n_features = len(last)
+    visited = cursor[0] + 1
+    if visited < n_samples * n_features:
+        if gap_scale == 0:
+            lanes = min(TILE, n_samples - visited // n_features)
+            sample_common(x, lanes, state, last, scale)
+            cursor[0] += lanes * n_features
+        else:
+            lanes = sample_rare(x, n_samples, state, last, gap_scale, cursor, candidates, magnitudes)
+        cursor[2] -= lanes
+        if lanes > 0:
+            return lanes, 1
+    empty = cursor[2]
+    cursor[2] = 0
+    x[:, 0] = 0
+    return min(empty, 1), empty

@@ -4,43 +4,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from superposition.kernels.adam import update, update_factors
-from superposition.kernels.compilation import jit
+from superposition.kernels.adam import pack, unpack, update, update_factors
+from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.products import add_two_outer_products, multiply
-from superposition.kernels.sampling import (
-    TILE,
-    append_present,
-    leave_out_empty,
-    presence_thresholds,
-    sample_tile,
-    seed_lanes,
-)
+from superposition.kernels.random_lanes import TILE, seed_lanes
+from superposition.kernels.sampling import BLOCK, begin_batch, next_tile, sampling_tables
 from superposition.training import Recorder, check_finite
 
 # Both models are x' = max(W^T W x + b, corner): the linear one has its corner at minus infinity.
 CORNER = {"linear": np.float32(-np.inf), "relu_output": np.float32(0)}
 
 
-@jit
-def add_gradient(x, lanes, weight, W, b, importance, corner, tiles, grad_W, grad_b):
-    """Add a tile's part of the gradient to grad_W, grad_b; returns its part of the loss.
-
-    Args:
-        x: (n_features, lanes or more), one sample per lane
-        weight: factor of every sample in loss = sum_lane weight sum_i I_i (x_i - x'_i)^2
-        W: (n_hidden, n_features); b, importance: (n_features,)
-        tiles: room for h, g, grad_h: (n_hidden, lanes), (n_features, lanes), (n_hidden, lanes), and n_hidden zeros
-    """
-    h, g, grad_h, zeros = tiles
-    multiply(W, x, zeros, h, lanes)  # h = W x
-    multiply(W.T, h, b, g, lanes)  # W^T h + b
-    loss = to_residual(g, x, lanes, weight, importance, corner, grad_b)  # g = dL / d(W^T h + b)
-    multiply(W, g, zeros, grad_h, lanes)  # dL/dh = W g
-    add_two_outer_products(h, g, grad_h, x, grad_W, lanes)  # dL/dW = h g^T + (dL/dh) x^T
-    return loss
-
-
-@jit
+@jit_inlined
 def to_residual(pre, x, lanes, weight, importance, corner, grad_b):
     """Turn W^T h + b into g = 2 weight I (x' - x) where it exceeds the corner, and 0 elsewhere; returns the loss."""
     loss = 0.0
@@ -60,71 +35,62 @@ def to_residual(pre, x, lanes, weight, importance, corner, grad_b):
 
 
 @jit
-def add_batch_gradient(
-    batch_size, state, last, scale, leave_out, W, b, importance, corner, tiles, grad_W, grad_b
-):
-    """Draw a batch and add its gradient; returns the batch's loss.
+def add_gradient(x, lanes, weight, W, W_T, b, importance, corner, h, g, grad_h, zeros, grad_W, grad_b):
+    """Add a tile's part of the gradient to grad_W, grad_b; returns its part of the loss.
 
-    All samples without a feature have the same x = 0, so where they are common they are counted and computed once.
+    Args:
+        x: (n_features, lanes or more), one sample per lane
+        weight: factor of every sample in loss = sum_lane weight sum_i I_i (x_i - x'_i)^2
+        W, W_T: (n_hidden, n_features) and its transpose; b, importance: (n_features,)
+        h, g, grad_h: room for (n_hidden, lanes), (n_features, lanes), (n_hidden, lanes)
+        zeros: (n_hidden,)
     """
-    x, kept, strongest, chosen, rest = tiles
-    weight = np.float32(1.0 / (batch_size * len(b)))
-    loss, filled, present = 0.0, 0, 0
-    for begin in range(0, batch_size, TILE):
-        lanes = min(TILE, batch_size - begin)
-        sample_tile(x, lanes, state, last, scale)
-        if not leave_out:
-            loss += add_gradient(x, lanes, weight, W, b, importance, corner, rest, grad_W, grad_b)
-            continue
-        before = filled
-        filled = append_present(x, lanes, kept, filled, strongest, chosen)
-        present += filled - before
-        if filled > TILE or begin + lanes == batch_size:
-            loss += add_gradient(kept, filled, weight, W, b, importance, corner, rest, grad_W, grad_b)
-            filled = 0
-    if leave_out:
-        kept[:, 0] = 0
-        weight *= batch_size - present
-        loss += add_gradient(kept, 1, weight, W, b, importance, corner, rest, grad_W, grad_b)
+    multiply(W, x, zeros, h, lanes)  # h = W x
+    multiply(W_T, h, b, g, lanes)  # W^T h + b
+    loss = to_residual(g, x, lanes, weight, importance, corner, grad_b)  # g = dL / d(W^T h + b)
+    multiply(W, g, zeros, grad_h, lanes)  # dL/dh = W g
+    add_two_outer_products(h, g, grad_h, x, grad_W, lanes)  # dL/dW = h g^T + (dL/dh) x^T
     return loss
 
 
 @jit
 def train(
-    factors, batch_size, weight_decay, learning_rates, states, last, scale, leave_out, importance, corner,
-    Ws, bs, firsts_W, seconds_W, firsts_b, seconds_b,
-):
-    """Train every instance for len(factors) steps, one after another; (instances,) sums of their losses."""
-    n_instances, n_hidden, n_features = Ws.shape
-    lanes = 2 * TILE
-    tiles = (
-        np.empty((n_features, TILE), np.float32),
-        np.empty((n_features, lanes), np.float32),
-        np.empty(TILE, np.float32),
-        np.empty(TILE + 1, np.int64),
-        (
-            np.empty((n_hidden, lanes), np.float32),
-            np.empty((n_features, lanes), np.float32),
-            np.empty((n_hidden, lanes), np.float32),
-            np.zeros(n_hidden, np.float32),
-        ),
-    )
-    grad_W, grad_b = np.empty((n_hidden, n_features), np.float32), np.empty(n_features, np.float32)
+    factors, batch_size, weight_decay, learning_rates, states, last, scale, gap_scale, importance, corner, n_hidden,
+    parameters, firsts, seconds,
+):  # fmt: skip
+    """Train every instance for len(factors) steps, one after another; (instances,) sums of their losses.
+
+    Args:
+        factors: see update_factors; states: see seed_lanes; last, scale, gap_scale: see sampling_tables
+        parameters, firsts, seconds: (instances, size) W and b_final, see pack, and Adam's moments of them
+    """
+    n_instances, n_features = last.shape
+    x, g = np.empty((n_features, TILE), np.float32), np.empty((n_features, TILE), np.float32)
+    h, grad_h = np.empty((n_hidden, TILE), np.float32), np.empty((n_hidden, TILE), np.float32)
+    candidates, magnitudes, cursor = np.empty((2, BLOCK), np.int32), np.empty(BLOCK, np.float32), np.empty(3, np.int64)
+    zeros, gradient = np.zeros(n_hidden, np.float32), np.empty(parameters.shape[1], np.float32)
+    split = n_hidden * n_features
+    grad_W, grad_b = gradient[:split].reshape(n_hidden, n_features), gradient[split:]
+    per_sample = 1 / (batch_size * n_features)
     losses = np.zeros(n_instances)
     for i in range(n_instances):
-        W, b = Ws[i], bs[i]
+        own, first, second, state, last_i, scale_i = parameters[i], firsts[i], seconds[i], states[i], last[i], scale[i]
+        W, b = own[:split].reshape(n_hidden, n_features), own[split:]
+        W_T = W.T
         for step in range(len(factors)):
-            grad_W[:] = 0
-            grad_b[:] = 0
-            losses[i] += add_batch_gradient(
-                batch_size, states[i], last[i], scale[i], leave_out[i], W, b, importance, corner, tiles, grad_W, grad_b
-            )
-            row, rate = factors[step], learning_rates[i]
-            update(
-                W.reshape(-1), grad_W.reshape(-1), firsts_W[i].reshape(-1), seconds_W[i].reshape(-1), row, rate,
-                weight_decay,
-            )
-            update(b, grad_b, firsts_b[i], seconds_b[i], row, rate, weight_decay)
+            gradient[:] = 0
+            begin_batch(cursor, batch_size)
+            lanes = 1
+            while lanes > 0:
+                lanes, repeats = next_tile(
+                    x, batch_size, state, last_i, scale_i, gap_scale[i], cursor, candidates, magnitudes
+                )
+                if lanes > 0:
+                    weight = np.float32(repeats * per_sample)
+                    losses[i] += add_gradient(
+                        x, lanes, weight, W, W_T, b, importance, corner, h, g, grad_h, zeros, grad_W, grad_b
+                    )
+            update(own, gradient, first, second, factors, step, learning_rates[i], weight_decay)
     return losses
 
 
@@ -141,21 +107,22 @@ def minimise(
     """Train `parameters` in place on fresh samples of `features.IndependentFeatures`, as `training.minimise` does.
 
     Args:
+        kind: "linear" or "relu_output"
         parameters: W, b_final of `superposition.toy_models`, on the CPU
         probability: (instances, n_features); importance: (n_features,); learning_rate: (instances,)
         training: the `training` block of the configuration
         seeds: one per instance, of its own stream of samples: an instance's result does not depend on the others
     """
-    weights = [parameters["W"].numpy(), parameters["b_final"].numpy()]
-    moments = [np.zeros_like(weights[i]) for i in (0, 0, 1, 1)]
-    last, scale = presence_thresholds(probability)
+    packed = pack(parameters)
     fixed = (
         training["batch_size"], float(training["weight_decay"]), learning_rate.double().numpy(), seed_lanes(seeds),
-        last, scale, leave_out_empty(probability), importance.numpy(), CORNER[kind],
-    )
+        *sampling_tables(probability), importance.numpy(), CORNER[kind], parameters["W"].shape[1],
+        packed, np.zeros_like(packed), np.zeros_like(packed),
+    )  # fmt: skip
     for begin in range(0, training["steps"], recorder.every):
         end = min(begin + recorder.every, training["steps"])
-        losses = train(update_factors(training, begin, end), *fixed, *weights, *moments)
+        losses = train(update_factors(training, begin, end), *fixed)
         recorder.record(end, torch.from_numpy(losses).float(), learning_rate)
+    unpack(packed, parameters)
     for name, parameter in parameters.items():
         check_finite(parameter, training["steps"], learning_rate, name)

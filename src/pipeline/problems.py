@@ -27,7 +27,7 @@ class Problem(NamedTuple):
 
 
 def sort_problems(problems: Iterable[Problem], raw: Any) -> list[Problem]:
-    """`problems` in the order in which their places stand in `raw`; a key that is not there counts as its parent's last."""
+    """`problems` in the order of their places in `raw`; a key that is not there counts as the last of its parent."""
 
     def position(problem: Problem) -> tuple:
         indices, value = [], raw
@@ -81,7 +81,7 @@ def show_value(value: Any) -> str:
 
 
 def suggest(word: Any, options: Iterable) -> str:
-    """"; did you mean 'steps'?" if `word` is close to one of `options`, else nothing."""
+    """ "; did you mean 'steps'?" if `word` is close to one of `options`, else nothing."""
     if not isinstance(word, str):
         return ""
     texts = [option for option in options if isinstance(option, str)]

@@ -8,14 +8,14 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from workflow.problems import Index, Problem, quote, show_value, suggest
+from pipeline.problems import Index, Problem, quote, show_value, suggest
 
 KINDS = {"toy_models": "toy model", "saes": "SAE"}
 Findings = Iterator[tuple[tuple, str]]  # path below the part that is checked, text
 
 
 def count_instances(block: dict) -> int:
-    """Instances that one job trains, for the effective block of an experiment: combinations of swept values x restarts."""
+    """Instances that one job trains: combinations of swept values x restarts, of an experiment's effective block."""
     sizes = [len(values) if isinstance(values, list) else values["points"] for values in block["sweep"].values()]
     return math.prod(sizes) * block["restarts"]
 
@@ -72,7 +72,10 @@ def check_sweep(sweep: dict) -> Findings:
             if values["spacing"] == "geometric" and values[end] <= 0:
                 yield (key, end), f"is {values[end]}: allowed are numbers above 0 with the spacing 'geometric'"
         if values["start"] == values["stop"] and values["points"] > 1:
-            yield (key, "points"), f"is {values['points']}: allowed is 1 where start and stop are both {values['start']}"
+            yield (
+                (key, "points"),
+                f"is {values['points']}: allowed is 1 where start and stop are both {values['start']}",
+            )
 
 
 PARTS = {
@@ -122,8 +125,8 @@ def check_name(path: tuple, name: str | None, section: str, raw: dict) -> Findin
 
 
 def _names(raw: dict, section: str) -> list[str] | None:
-    """The names declared in a section, sound or not; None if it is no mapping."""
-    block = raw.get(section, {} if section == "saes" else None)
+    """The names declared in a section, sound or not; None if it is no mapping, or lacks the toy model it must have."""
+    block = raw.get(section) or (None if section == "toy_models" else {})
     return [name for name in block if isinstance(name, str)] if isinstance(block, dict) else None
 
 

@@ -5,6 +5,7 @@ can neither fill in defaults, nor tell 10 from 10.0, nor stand keys that are not
 patterns. A test holds both to the same verdicts; any other keyword in the schema is an error.
 """
 
+import functools
 import math
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from workflow.problems import Index, Problem, quote, show_value, suggest
+from pipeline.problems import Index, Problem, quote, show_value, suggest
 
 ANNOTATIONS = {"$schema", "$defs", "title", "description", "unit", "allowed", "default"}
 KEYWORDS = {
@@ -25,6 +26,7 @@ KEYWORDS = {
 CONVERT = {"string": str, "integer": int, "number": lambda value: float(value) + 0.0}  # + 0.0 turns -0.0 into 0.0
 
 
+@functools.cache
 def load_schema(path: str | Path) -> dict:
     """The schema with every `$ref` replaced by what it refers to; ValueError on a keyword that is not read here."""
     schema = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -157,7 +159,7 @@ def _hint(value: Any, schema: dict) -> str:
     if value is None:
         return "; leave the key out for its default" if "default" in schema else ""
     if isinstance(value, bool):
-        quotes = ": put the word in quotes" if "string" in types else ""
+        quotes = ", put the word in quotes" if types == {"string"} and not options else ""
         return f"; YAML reads yes, no, on and off as true and false{quotes}"
     if isinstance(value, str):
         return suggest(value, options) or (_number_hint(value) if types & {"integer", "number"} else "")

@@ -46,8 +46,8 @@ def list_closure(module: str, source_root: str | Path) -> list[str]:
 
 @functools.cache
 def _fingerprint(module: str, root: Path) -> str:
-    lines = (f"{name} {source.digest}\n" for name, source in sorted(_closure(module, root).items()))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()[:32]
+    lines = [f"{name} {source.digest}" for name, source in sorted(_closure(module, root).items())]
+    return hashlib.sha256("\n".join([module, *lines]).encode()).hexdigest()[:32]
 
 
 @functools.cache
@@ -69,7 +69,7 @@ def _closure(module: str, root: Path) -> dict[str, Source]:
 
 @functools.cache
 def _find_file(module: str, root: Path) -> Path | None:
-    """The file of a module, or of a package's __init__; None for what lies elsewhere and for names that are no module."""
+    """The file of a module, or of a package's __init__; None for names that are no module under `root`."""
     if not all(part.isidentifier() for part in module.split(".")):
         return None
     path = root.joinpath(*module.split("."))
@@ -127,10 +127,9 @@ def _written_name(call: ast.Call, file: Path) -> str:
 
 
 def _submodules(package: str, root: Path) -> list[str]:
-    """Every module directly in a package: `from package import *` may import any of them."""
+    """Whatever may be a module directly in a package: `from package import *` may import any of them."""
     folder = root.joinpath(*package.split("."))
-    names = sorted(path.stem for path in folder.glob("*") if path.suffix == ".py" or (path / "__init__.py").is_file())
-    return [f"{package}.{name}" for name in names]
+    return [f"{package}.{path.stem}" for path in folder.glob("*") if path.stem != "__init__"]
 
 
 def hash_tree(tree: ast.AST) -> str:
@@ -177,8 +176,11 @@ def _field(node: ast.AST, name: str) -> object:
 def _join_texts(parts: list[ast.expr]) -> list[ast.expr]:
     joined: list[ast.expr] = []
     for is_text, group in itertools.groupby(parts, _is_text):
-        text = "".join(part.value for part in group) if is_text else ""
-        joined += ([ast.Constant(text)] if text else []) if is_text else group
+        neighbours = list(group)
+        if is_text:
+            text = "".join(part.value for part in neighbours)
+            neighbours = [ast.Constant(text)] if text else []
+        joined += neighbours
     return joined
 
 
@@ -187,4 +189,6 @@ def _is_text(node: object) -> bool:
 
 
 def _spell(constant: object) -> str:
-    return hex(constant) if isinstance(constant, int) else ascii(constant)  # Python refuses to print a very long integer
+    return (
+        hex(constant) if isinstance(constant, int) else ascii(constant)
+    )  # Python refuses to print a very long integer

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from workflow.problems import ConfigurationError, show_path
+from pipeline.problems import ConfigurationError, show_path
 
 
 def load_yaml(path: str | Path) -> Any:

@@ -1,12 +1,12 @@
-"""The configuration as the workflow uses it: checked, complete, and the same for every way of writing the same values."""
+"""The configuration as the workflow uses it: checked, complete, and the same however its values are written."""
 
 from pathlib import Path
 from typing import Any
 
-from workflow.cross_checks import check_all, count_instances
-from workflow.problems import ConfigurationError, sort_problems
-from workflow.schema_check import check_value, load_schema
-from workflow.yaml_files import find_duplicate_keys, load_yaml
+from pipeline.cross_checks import check_all, count_instances
+from pipeline.problems import ConfigurationError, sort_problems
+from pipeline.schema_check import check_value, load_schema
+from pipeline.yaml_files import find_duplicate_keys, load_yaml
 
 __all__ = [
     "ConfigurationError",
@@ -35,9 +35,8 @@ def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Pa
         for section in ("toy_models", "saes", "figures"):
             config[section] = config.get(section) or {}
         for name, figure in config["figures"].items():
-            if figure is not None:
-                figure.setdefault("script", name)
-        problems += check_all(raw, config, problems, Path(project_root))
+            config["figures"][name] = figure if figure is None else {"script": name} | figure
+        problems += list(check_all(raw, config, problems, Path(project_root)))
     if problems:
         raise ConfigurationError("\n".join(dict.fromkeys(map(str, sort_problems(problems, raw)))))
     return config

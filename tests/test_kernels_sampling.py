@@ -1,0 +1,93 @@
+"""The kernels' sampler against the distribution it stands for: presence with p_i, then U[0, 1)."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from superposition.kernels.random_lanes import TILE, natural_logarithm, seed_lanes
+from superposition.kernels.sampling import BLOCK, begin_batch, next_tile, sampling_tables
+
+
+def draw(probability, n_samples, seed=0, batches=1):
+    """(batches * n_samples, n_features) samples, those without a feature last in each batch, as the kernels draw them."""
+    last, scale, gap_scale = (table[0] for table in sampling_tables(torch.tensor([probability])))
+    state = seed_lanes([seed])[0]
+    x = np.empty((len(probability), TILE), np.float32)
+    candidates, magnitudes, cursor = np.empty((2, BLOCK), np.int32), np.empty(BLOCK, np.float32), np.empty(3, np.int64)
+    drawn = []
+    for _ in range(batches):
+        begin_batch(cursor, n_samples)
+        lanes = 1
+        while lanes:
+            lanes, repeats = next_tile(x, n_samples, state, last, scale, gap_scale, cursor, candidates, magnitudes)
+            drawn.append(np.repeat(x[:, :lanes].T, repeats, axis=0))
+    return np.concatenate(drawn)
+
+
+MIXED = [0.5, 0.001, 0.2, 1.0, 0.0, 0.03]  # common: every pair is drawn
+RARE = [0.05, 0.001, 0.02, 0.08, 0.0, 0.03]  # rare: drawn by gaps
+
+
+@pytest.mark.parametrize("probability", [MIXED, RARE, [0.01] * 5, [0.3]])
+@pytest.mark.parametrize("n_samples", [1, 255, 1000])
+def test_a_batch_has_its_size(probability, n_samples):
+    assert draw(probability, n_samples, batches=3).shape == (3 * n_samples, len(probability))
+
+
+@pytest.mark.parametrize("probability", [MIXED, RARE, [0.01] * 5])
+def test_features_are_present_with_their_probability(probability):
+    x = draw(probability, 1000, batches=200)
+    for i, p in enumerate(probability):
+        present = int((x[:, i] > 0).sum())
+        if p in (0.0, 1.0):
+            assert present == p * len(x)
+        else:
+            assert stats.binomtest(present, len(x), p).pvalue > 1e-3, (i, p, present)
+
+
+@pytest.mark.parametrize("probability", [MIXED, RARE, [0.001] * 5])
+def test_magnitudes_are_uniform(probability):
+    x = draw(probability, 1000, seed=1, batches=200)
+    for i in range(len(probability)):
+        magnitudes = x[x[:, i] > 0, i]
+        assert magnitudes.size == 0 or stats.kstest(magnitudes, "uniform").pvalue > 1e-3, i
+        assert magnitudes.size == 0 or magnitudes.max() <= 1
+
+
+@pytest.mark.parametrize("p", [0.3, 0.08])
+def test_features_are_independent_of_each_other(p):
+    # the number present of 3 independent features is binomial
+    x = draw([p] * 3, 1000, seed=2, batches=100)
+    counts = np.bincount((x > 0).sum(1), minlength=4)
+    expected = stats.binom.pmf(np.arange(4), 3, p) * len(x)
+    assert stats.chisquare(counts, expected).pvalue > 1e-3
+
+
+def test_neighbouring_samples_are_independent():
+    # p = 0.5 draws every pair in sample order within a tile: presence in one lane says nothing of the next
+    present = draw([0.5], TILE, seed=3, batches=400)[:, 0] > 0
+    table = np.array([[np.sum((present[:-1] == a) & (present[1:] == b)) for b in (0, 1)] for a in (0, 1)])
+    assert stats.chi2_contingency(table).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("p", [0.001, 0.01, 0.5])
+def test_magnitudes_are_resolved_to_24_bits(p):
+    # of N magnitudes on a grid of 2^24 values N^2 / 2^25 pairs coincide: fewer than 1 in 4,000 here, so on a grid of
+    # 2^16, where every other one would, this fails
+    x = draw([p] * 4, 1000, seed=4, batches=int(4 / p))
+    magnitudes = x[x > 0]
+    assert len(magnitudes) > 10_000
+    assert len(np.unique(magnitudes)) > 0.998 * len(magnitudes)
+
+
+def test_the_logarithm():
+    x = np.concatenate([np.float32(2.0) ** -np.arange(32), np.linspace(1e-6, 1, 100_001, dtype=np.float32)[1:]])
+    ours = np.array([natural_logarithm(np.float32(value)) for value in x], dtype=np.float64)
+    exact = np.log(x.astype(np.float64))
+    assert np.all(np.abs(ours - exact) <= 2e-7 * np.maximum(1, np.abs(exact)))
+
+
+def test_lanes_and_seeds_differ():
+    states = seed_lanes([0, 1]).transpose(0, 2, 1).reshape(-1, 4)
+    assert len(np.unique(states, axis=0)) == 2 * TILE
