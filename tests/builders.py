@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 
 import pandas as pd
+import torch
 import yaml
 
 from superposition.storage import check_table
@@ -12,6 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 TABLES = yaml.safe_load((ROOT / "schemas/tables.yaml").read_text())
 _DEFINITIONS = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text())["$defs"]
+
+_ANGLES = 2 * torch.pi * torch.arange(5, dtype=torch.float64) / 5
+PENTAGON = torch.stack([_ANGLES.cos(), _ANGLES.sin()]).float()  # (2, 5), a W with five features of length 1
 
 TOY_MODEL = {
     "title": "tiny toy models",

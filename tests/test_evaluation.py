@@ -32,9 +32,9 @@ def losses(points, parameters=PARAMETERS):
 
 
 def test_losses_by_hand():
-    # A model's loss is what it drops. Point 0: feature 0 costs 1 * 1 in one of three samples, feature 1 costs 2 * .25 in
-    # another; over two features, (1, 0) pays .5 / 6, (0, 1) pays 1 / 6, (0, 0) both. Point 1: feature 0 costs .25 and
-    # feature 1 costs 4.
+    # A model's loss is what it drops. Point 0: feature 0 costs 1 * 1 in one of three samples, feature 1 costs 2 * .25
+    # in another; over two features, (1, 0) pays .5 / 6, (0, 1) pays 1 / 6, (0, 0) both. Point 1: feature 0 costs .25
+    # and feature 1 costs 4.
     assert losses([0, 0, 0]) == pytest.approx([0.5 / 6, 1 / 6, 1.5 / 6])
     assert losses([1, 1, 1]) == pytest.approx([4 / 6, 0.25 / 6, 4.25 / 6])
     assert losses([0, 1, 0]) == pytest.approx([0.5 / 6, 0.25 / 6, 1.5 / 6])

@@ -73,7 +73,7 @@ def test_samples_are_the_generators():
 def test_unknown_kinds_are_refused():
     with pytest.raises(ValueError, match=r"features.distribution is 'zipf': allowed are \['independent'\]"):
         make_distribution("zipf", PROBABILITY)
-    with pytest.raises(ValueError, match="importance.curve is 'flat': allowed are 'uniform', 'geometric'"):
+    with pytest.raises(ValueError, match=r"importance.curve is 'flat': allowed are 'uniform', 'geometric'"):
         feature_importance("flat", 1.0, 3)
 
 

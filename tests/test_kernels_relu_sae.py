@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from test_kernels_sampling import draw
+from test_kernels_sampling import as_tile, draw
 
 from superposition import saes
 from superposition.features import IndependentFeatures
@@ -15,6 +15,7 @@ from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.relu_sae import add_gradient, normalise_rows, pull_back
 from superposition.kernels.relu_sae_training import ORDER, minimise, train
 from superposition.kernels.sampling import sampling_tables
+from superposition.kernels.tiles import empty_tile
 from superposition.progress import Progress
 from superposition.training import DivergenceError, Recorder
 from superposition.training import minimise as minimise_by_autograd
@@ -45,12 +46,11 @@ def gradient_of_kernel(parameters, W, x, penalty, repeats=1):
     gradient = {key: np.zeros_like(a) for key, a in parameters.items()}
     D, fired = np.empty_like(parameters["W_dec"]), np.zeros(n_latents, np.int64)
     normalise_rows(parameters["W_dec"], D)
-    c, e = np.empty((2, d_in, lanes), np.float32)
-    z, grad_z = np.empty((2, n_latents, lanes), np.float32)
     losses = add_gradient(
-        x, lanes, repeats, lanes * repeats, np.float32(penalty), W, parameters["W_enc"].T, D, D.T, parameters["b_enc"],
-        -parameters["b_dec"], c, z, e, grad_z, np.zeros(d_in, np.float32), np.empty(n_latents, np.float32),
-        gradient["W_enc"], gradient["W_dec"], gradient["b_enc"], gradient["b_dec"], fired,
+        as_tile(x), lanes, repeats, lanes * repeats, np.float32(penalty), W, parameters["W_enc"].T, D, D.T,
+        parameters["b_enc"], -parameters["b_dec"], empty_tile(d_in), empty_tile(n_latents), empty_tile(d_in),
+        empty_tile(n_latents), np.zeros(d_in, np.float32), np.empty(n_latents, np.float32),
+        gradient["W_enc"], gradient["W_dec"].T, gradient["b_enc"], gradient["b_dec"], fired,
     )  # fmt: skip
     pull_back(parameters["W_enc"], parameters["W_dec"], gradient["W_dec"], gradient["b_enc"], gradient["b_dec"])
     return losses, gradient, fired
@@ -67,8 +67,8 @@ def test_gradient_of_a_tile(n_features, d_in, n_latents, lanes, penalty):
     x = np.where(rng.random((n_features, lanes)) < 0.5, rng.random((n_features, lanes)), 0).astype(np.float32)
     (reconstruction, sparsity), gradient, fired = gradient_of_kernel(parameters, W, x, penalty)
     losses, exact = gradient_of_specification(parameters, (W.astype(np.float64) @ x).T, penalty)
-    assert reconstruction == pytest.approx(float(losses.reconstruction), rel=1e-5)
-    assert sparsity == pytest.approx(float(losses.sparsity), rel=1e-5)
+    assert reconstruction == pytest.approx(losses.reconstruction.item(), rel=1e-5)
+    assert sparsity == pytest.approx(losses.sparsity.item(), rel=1e-5)
     np.testing.assert_array_equal(fired, losses.active[:, 0].sum(0))
     for key in ORDER:
         assert np.abs(gradient[key] - exact[key]).max() < 1e-4 * np.abs(exact[key]).max(), key
@@ -111,7 +111,7 @@ def test_gradient_of_a_batch(probability, batch_size):
     )  # fmt: skip
     x = draw(probability, batch_size, seed=7)
     losses, exact = gradient_of_specification(parameters, x @ PENTAGON.double().numpy().T, 0.2)
-    assert sums[:, 0] == pytest.approx([float(losses.reconstruction), float(losses.sparsity)], rel=1e-5)
+    assert sums[:, 0] == pytest.approx([losses.reconstruction.item(), losses.sparsity.item()], rel=1e-5)
     np.testing.assert_allclose(
         first[0] / 0.1, np.concatenate([exact[key].ravel() for key in ORDER]), rtol=1e-4, atol=1e-6
     )

@@ -5,24 +5,31 @@ import pytest
 import torch
 from scipy import stats
 
-from superposition.kernels.random_lanes import TILE, natural_logarithm, seed_lanes
-from superposition.kernels.sampling import BLOCK, begin_batch, next_tile, sampling_tables
+from superposition.kernels.random_lanes import natural_logarithm, seed_lanes
+from superposition.kernels.sampling import begin_batch, empty_block, next_tile, sampling_tables
+from superposition.kernels.tiles import TILE, empty_tile
 
 
 def draw(probability, n_samples, seed=0, batches=1):
-    """(batches * n_samples, n_features) samples, those without a feature last in each batch, as the kernels draw them."""
+    """(batches * n_samples, n_features) samples, as the kernels draw them: the empty ones last."""
     last, scale, gap_scale = (table[0] for table in sampling_tables(torch.tensor([probability])))
     state = seed_lanes([seed])[0]
-    x = np.empty((len(probability), TILE), np.float32)
-    candidates, magnitudes, cursor = np.empty((2, BLOCK), np.int32), np.empty(BLOCK, np.float32), np.empty(3, np.int64)
+    x, (gaps, decisions, magnitudes, cursor) = empty_tile(len(probability)), empty_block()
     drawn = []
     for _ in range(batches):
         begin_batch(cursor, n_samples)
         lanes = 1
         while lanes:
-            lanes, repeats = next_tile(x, n_samples, state, last, scale, gap_scale, cursor, candidates, magnitudes)
-            drawn.append(np.repeat(x[:, :lanes].T, repeats, axis=0))
+            lanes, repeats = next_tile(x, n_samples, state, last, scale, gap_scale, cursor, gaps, decisions, magnitudes)
+            drawn.append(np.repeat(x.reshape(-1, TILE)[:, :lanes].T, repeats, axis=0))
     return np.concatenate(drawn)
+
+
+def as_tile(rows):
+    """(rows, lanes) as the kernels hold it, with nonsense in the lanes that are not used."""
+    tile = np.full((len(rows), TILE), 1e6, np.float32)
+    tile[:, : rows.shape[1]] = rows
+    return tile.ravel()
 
 
 MIXED = [0.5, 0.001, 0.2, 1.0, 0.0, 0.03]  # common: every pair is drawn
@@ -89,5 +96,5 @@ def test_the_logarithm():
 
 
 def test_lanes_and_seeds_differ():
-    states = seed_lanes([0, 1]).transpose(0, 2, 1).reshape(-1, 4)
+    states = seed_lanes([0, 1]).reshape(2, 4, TILE).transpose(0, 2, 1).reshape(-1, 4)
     assert len(np.unique(states, axis=0)) == 2 * TILE

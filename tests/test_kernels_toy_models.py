@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from test_kernels_sampling import as_tile, draw
 
 from superposition import toy_models
 from superposition.features import IndependentFeatures, feature_importance
 from superposition.kernels.adam import pack, update_factors
 from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.sampling import sampling_tables
+from superposition.kernels.tiles import empty_tile
 from superposition.kernels.toy_models import CORNER, add_gradient, minimise, train
 from superposition.progress import Progress
 from superposition.training import DivergenceError, Recorder
 from superposition.training import minimise as minimise_by_autograd
-from test_kernels_sampling import draw
 
 TRAINING = {"batch_size": 64, "steps": 20, "schedule": "constant", "warmup_steps": 0, "weight_decay": 0.0}
 
@@ -28,7 +29,7 @@ def gradient_of_specification(kind, W, b, x, importance):
     importance = torch.tensor(importance, dtype=torch.float64)
     loss = toy_models.reconstruction_loss(kind, {"W": W, "b_final": b}, x, importance).sum()
     grad_W, grad_b = torch.autograd.grad(loss, [W, b])
-    return float(loss), grad_W[0].numpy(), grad_b[0].numpy()
+    return loss.item(), grad_W[0].numpy(), grad_b[0].numpy()
 
 
 def is_close(ours, exact):
@@ -49,12 +50,11 @@ def test_gradient_of_a_tile(kind, n_features, n_hidden, lanes):
     rng = np.random.default_rng(n_features + lanes)
     W, b, importance = random_model(rng, n_hidden, n_features)
     x = np.where(rng.random((n_features, lanes)) < 0.6, rng.random((n_features, lanes)), 0).astype(np.float32)
-    h, grad_h = np.empty((2, n_hidden, lanes), np.float32)
     grad_W, grad_b = np.zeros_like(W), np.zeros_like(b)
     weight = np.float32(1 / (lanes * n_features))
     loss = add_gradient(
-        x, lanes, weight, W, W.T, b, importance, CORNER[kind], h, np.empty_like(x), grad_h,
-        np.zeros(n_hidden, np.float32), grad_W, grad_b,
+        as_tile(x), lanes, weight, W, W.T, b, importance, CORNER[kind], empty_tile(n_hidden), empty_tile(n_features),
+        empty_tile(n_hidden), np.zeros(n_hidden, np.float32), grad_W, grad_b,
     )  # fmt: skip
     exact_loss, exact_W, exact_b = gradient_of_specification(kind, W, b, x.T, importance)
     assert loss == pytest.approx(exact_loss, rel=1e-5)
@@ -138,10 +138,9 @@ def test_divergence_is_an_error(kind):
 def test_a_nan_weight_reaches_the_loss():
     # max(NaN, 0) must not become 0
     W, b = np.full((2, 5), np.nan, np.float32), np.zeros(5, np.float32)
-    x, h, grad_h = np.ones((5, 8), np.float32), *np.empty((2, 2, 8), np.float32)
     loss = add_gradient(
-        x, 8, np.float32(1), W, W.T, b, np.ones(5, np.float32), CORNER["relu_output"], h, np.empty_like(x), grad_h,
-        np.zeros(2, np.float32), np.zeros_like(W), np.zeros_like(b),
+        as_tile(np.ones((5, 8))), 8, np.float32(1), W, W.T, b, np.ones(5, np.float32), CORNER["relu_output"],
+        empty_tile(2), empty_tile(5), empty_tile(2), np.zeros(2, np.float32), np.zeros_like(W), np.zeros_like(b),
     )  # fmt: skip
     assert np.isnan(loss)
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from builders import check_schema, sae
+from builders import PENTAGON, check_schema, sae
 
 from superposition import saes
 from superposition.features import make_distribution
@@ -14,12 +14,11 @@ from superposition.sae_training import Activity, fit_saes
 from superposition.seeding import torch_generator
 from superposition.training import DivergenceError
 
-ANGLES = torch.arange(5) * 2 * torch.pi / 5
-PENTAGON = 1.15 * torch.stack([ANGLES.cos(), ANGLES.sin()])
+BASE = 1.15 * PENTAGON
 ONE_FEATURE = torch.tensor([[1.0], [0.0]])  # about half of all latents look away from it, and start dead
 
 
-def fit(block, W=PENTAGON, p=0.2, name="tiny", seed=0):
+def fit(block, W=BASE, p=0.2, name="tiny", seed=0):
     probability = torch.full((W.shape[1],), p)
     progress = Progress(name, block["training"]["steps"], stream=io.StringIO())
     parameters, history = fit_saes(name, block, seed, W, probability, "independent", progress=progress)
@@ -104,7 +103,7 @@ def textbook(block, W, p, name, seed):
 def test_fit_is_the_textbook_loop():
     block = sae(training={"steps": 40, "learning_rate": 0.01})
     parameters, _ = fit(block)
-    for name, tensor in textbook(block, PENTAGON, 0.2, "tiny", 0).items():
+    for name, tensor in textbook(block, BASE, 0.2, "tiny", 0).items():
         torch.testing.assert_close(parameters[name], tensor.detach(), rtol=1e-3, atol=1e-4)
 
 

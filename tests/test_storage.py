@@ -1,64 +1,26 @@
-"""Files: what is saved comes back, what breaks a schema is refused by name, and nothing is ever half-written."""
+"""Tensors and tables: what is saved comes back, and what breaks a schema is refused by name."""
 
 import json
 import os
 import pickle
-import stat
 
 import numpy as np
 import pandas as pd
-import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors import safe_open
+from sample_table import SCHEMA, frame
 
-from superposition import storage
 from superposition.storage import (
     COLUMN_TYPES,
     StorageError,
-    atomic_path,
     load_table,
     load_tables,
     load_tensors,
     save_table,
     save_tensors,
 )
-
-SCHEMA = {
-    "key": ["name", "index"],
-    "columns": {
-        "name": {"type": "string"},
-        "index": {"type": "int32"},
-        "seed": {"type": "int64"},
-        "flag": {"type": "bool"},
-        "loss": {"type": "float32"},
-        "value": {"type": "float64"},
-        "maybe": {"type": "float64", "nullable": True},
-        "match": {"type": "int32", "nullable": True},
-        "flags": {"type": "list<bool>"},
-        "direction": {"type": "list<float32>"},
-        "weights": {"type": "list<float64>", "nullable": True},
-    },
-}
-
-
-def frame(**changes):
-    columns = {
-        "name": ["a", "a", "b"],
-        "index": [2, 1, 2],
-        "seed": [0, 2**40, 1],
-        "flag": [True, False, True],
-        "loss": [0.5, 0.25, -0.125],
-        "value": [0.1, -1e-300, 1e300],
-        "maybe": [0.1, np.nan, 0.3],
-        "match": pd.array([0, None, 4], dtype="Int32"),
-        "flags": [np.array([True, False])] * 3,
-        "direction": [np.array([1.0, 0.5], np.float32)] * 3,
-        "weights": [None, np.array([0.1]), None],
-    }
-    return pd.DataFrame(columns | changes)
-
 
 # Tensors
 
@@ -189,92 +151,3 @@ def test_tables_are_joined_in_the_order_asked_for(tmp_path):
     joined = load_tables([tmp_path / "1.parquet", tmp_path / "0.parquet"])
     assert joined["seed"].tolist() == [1, 1, 1, 0, 0, 0]
     assert joined.index.tolist() == list(range(6))
-
-
-# Damaged and half-written files
-
-
-@pytest.mark.parametrize("length", [0, 5, 60, -1])
-@pytest.mark.parametrize(
-    ("name", "save", "load"),
-    [
-        ("w.safetensors", lambda path: save_tensors({"W": torch.ones(100)}, path), load_tensors),
-        ("t.parquet", lambda path: save_table(frame(), path, SCHEMA), load_table),
-    ],
-)
-def test_truncated_file_is_named(tmp_path, name, save, load, length):
-    save(tmp_path / name)
-    content = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(content[:length])
-    with pytest.raises(StorageError, match=f"^{tmp_path}/{name}: "):
-        load(tmp_path / name)
-
-
-@pytest.mark.parametrize("load", [load_tensors, load_table])
-def test_missing_or_foreign_file_is_named(tmp_path, load):
-    (tmp_path / "foreign").write_text("no table, no tensors, but more than eight bytes of text\n" * 10)
-    for name in ("missing", "foreign"):
-        with pytest.raises(StorageError, match=f"^{tmp_path}/{name}: "):
-            load(tmp_path / name)
-
-
-def write_half(content, path, *args, **kwargs):
-    with open(path, "wb") as file:
-        file.write(b"half of it")
-    raise OSError(28, "No space left on device")
-
-
-@pytest.mark.parametrize("before", [None, b"finished earlier"])
-@pytest.mark.parametrize(
-    ("owner", "writer", "save"),
-    [
-        (storage, "save_file", lambda path: save_tensors({"W": torch.ones(2)}, path)),
-        (storage.pq, "write_table", lambda path: save_table(frame(), path, SCHEMA)),
-    ],
-)
-def test_full_disk_leaves_what_was_there(tmp_path, monkeypatch, owner, writer, save, before):
-    path = tmp_path / "result"
-    if before:
-        path.write_bytes(before)
-    monkeypatch.setattr(owner, writer, write_half)
-    with pytest.raises(OSError, match="No space left"):
-        save(path)
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == ({"result": before} if before else {})
-
-
-def test_interrupt_leaves_nothing(tmp_path):
-    path = tmp_path / "result"
-    with pytest.raises(KeyboardInterrupt), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_file_appears_at_once_beside_its_place(tmp_path):
-    path = tmp_path / "folder" / "result.parquet"
-    with atomic_path(path) as temporary:
-        temporary.write_text("all")
-        assert temporary.parent == path.parent  # a move between file systems would not be atomic
-        assert not path.exists()
-    assert [file.name for file in path.parent.iterdir()] == ["result.parquet"]
-    assert path.read_text() == "all"
-
-
-def test_leavings_of_a_killed_process_are_no_table(tmp_path):
-    save_table(frame(), tmp_path / "0.parquet", SCHEMA)
-    with atomic_path(tmp_path / "1.parquet") as temporary:
-        temporary.write_bytes(b"half")
-        assert [path.name for path in tmp_path.glob("*.parquet")] == ["0.parquet"]
-        assert temporary.name.startswith(".")
-        assert not temporary.name.endswith(".parquet")  # DuckDB's *.parquet takes hidden files, too
-        assert pyarrow.dataset.dataset(tmp_path).count_rows() == 3
-
-
-def test_permissions_follow_the_umask(tmp_path):
-    old = os.umask(0o027)
-    try:
-        save_tensors({"W": torch.ones(1)}, tmp_path / "w")
-        assert os.umask(0o027) == 0o027  # saving leaves it as it was
-    finally:
-        os.umask(old)
-    assert stat.S_IMODE((tmp_path / "w").stat().st_mode) == 0o640

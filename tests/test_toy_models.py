@@ -83,7 +83,7 @@ def test_hidden_basis_is_not_privileged(kind):
 
 @pytest.mark.parametrize("p", [1.0, 0.5, 0.2])
 def test_loss_of_known_solutions(p):
-    # Two features with importances (1, r) in one dimension (Elhage et al. 2022, "Superposition as a Phase Change"), with
+    # Two features of importances (1, r) in one dimension (Elhage et al. 2022, "Superposition as a Phase Change"), with
     # losses summed over features. Antipodal: if both are present, x' is (larger - smaller, 0), off by min(x1, x2) at
     # either feature; that costs (1 + r) p^2 E[min^2] = (1 + r) p^2 / 6. Feature 2 ignored: its best guess is its mean
     # p / 2, which costs its variance, r (p / 3 - p^2 / 4).

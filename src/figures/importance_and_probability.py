@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from scripts.draw_figure import draw_figure
 from superposition.plotting import FAINT, IMPORTANCE, SMALL, SPARSITY, color_values, make_figure, set_title, style
@@ -42,6 +42,7 @@ def draw_probability(ax: Axes, probability: pd.Series) -> None:
     if log:
         ax.set(yscale="log", ylim=(probability.min() / 1.6, probability.max() * 2))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
     label_values(ax, probability, offset=(4, 2), ha="left")
 
 

@@ -36,7 +36,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         set_title(figure, "; ".join(block["title"] for block in experiments.values()))
         if models.empty:
             write_note(left, "no feature is ever present")
-            write_note(right, "")
+            right.set_axis_off()
             return figure
         draw_shares(left, models)
         draw_medians(left, models, "n_represented")

@@ -24,7 +24,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         figure = make_figure(height=2.45)
         name_sweeps(figure, titles, colors)
         left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 0.75])
-        draw_shares(left, saes, "n_dead", range(saes["n_dead"].max() + 1), colors)
+        draw_shares(left, saes, "n_dead", range(max(1, saes["n_dead"].max()) + 1), colors)
         left.set(xlabel="dead latents", ylabel="share of autoencoders")
         draw_shares(middle, saes, "n_recovered", range(saes["n_features"].max() + 1), colors)
         middle.set(xlabel="features recovered")

@@ -20,7 +20,7 @@ from superposition.training import DivergenceError
 def run(
     step: Callable, files: list[str], lists: list[str] | None = None, gpu: bool = False, name: str | None = None
 ) -> None:
-    """Parse the command line, call `step`, and end with one line and exit code 1 on an error that is the user's to mend.
+    """Parse the command line, call `step`, ending with one line and exit code 1 on an error that users can mend.
 
     Args:
         files: names of the options that take one path; lists: those that take any number

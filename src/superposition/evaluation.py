@@ -59,7 +59,7 @@ def lowest_loss_instances(losses: np.ndarray, points: np.ndarray) -> Iterator[in
 def choose_instance(
     experiment: dict, parameters: toy_models.Parameters, samples: SparseSamples, choice: int | str
 ) -> int:
-    """The instance that a downstream experiment builds on: a given one, or that with the lowest held-out loss of all."""
+    """The instance that a downstream experiment builds on: a given one, or that of the lowest held-out loss."""
     if choice != "lowest_loss":
         return int(choice)
     model = experiment["model"]

@@ -79,7 +79,7 @@ STYLE = {
 
 
 def style() -> AbstractContextManager:
-    """A block, or as `@style()` a function, under matplotlib's defaults and STYLE, whatever the user's settings are."""
+    """A block under matplotlib's defaults and STYLE, whatever the settings of the user are."""
     return matplotlib.style.context(["default", STYLE])
 
 

@@ -1,4 +1,4 @@
-"""What the paper quotes, as one nested dictionary of texts: verdicts counted, numbers formatted, configurations listed."""
+"""What the paper quotes, as a dictionary of texts: verdicts counted, numbers formatted, configurations listed."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Fits all instances of one sparse-autoencoder sweep, at one seed, to the hidden activations of one trained toy model."""
+"""Fits all instances of a sparse-autoencoder sweep, at one seed, to the hidden activations of one trained toy model."""
 
 from collections import deque
 

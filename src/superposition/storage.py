@@ -1,4 +1,4 @@
-"""Tensors in safetensors and tables in Parquet: nothing is pickled, nothing is half-written, every table obeys its schema."""
+"""Tensors in safetensors, tables in Parquet: nothing is pickled or half-written, and every table obeys its schema."""
 
 import json
 import os

@@ -31,7 +31,7 @@ class Recorder:
     _sum: Tensor | float = 0.0
 
     def record(self, step: int, loss: Tensor, learning_rate: Tensor) -> bool:
-        """Take in the loss (instances,) after `step` steps; True where a stretch ends. DivergenceError if not finite."""
+        """Add the loss (instances,) after `step` steps; True where a stretch ends. DivergenceError if not finite."""
         self._sum = self._sum + loss.detach()
         if not self.ends_stretch(step):
             return False

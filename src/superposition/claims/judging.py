@@ -41,8 +41,8 @@ class Part:
         quantity: what is measured, in words
         measure: tables -> Series of one value per seed (index: seed)
         relation, threshold: what must hold; two numbers for "in"
-        origin: where the threshold comes from: "source" (the paper's number), "derived" (a theorem), "preset" (set before
-            the runs it judges) or "calibrated" (set on seeds that are not judged)
+        origin: where the threshold comes from: "source" (the paper's number), "derived" (a theorem), "preset" (set
+            before the runs it judges) or "calibrated" (set on seeds that are not judged)
     """
 
     quantity: str

@@ -106,7 +106,9 @@ CLAIMS = [
         ("features_in_2d", "represented_features"),
         (
             Part("features represented by the best fit", lambda t: best_at(t, DENSE)["n_represented"], "=", (2,)),
-            Part("share of seeds whose best fit keeps the two most important", represents_two_most_important, "=", (1,)),
+            Part(
+                "share of seeds whose best fit keeps the two most important", represents_two_most_important, "=", (1,)
+            ),
             Part("|cosine| between the two", cosine_of_two_most_important, "<", (0.05,)),
             Part(
                 "share of restarts that represent exactly two",

@@ -14,7 +14,7 @@ def of_experiment(table: pd.DataFrame, experiment: str) -> pd.DataFrame:
 
 
 def at_probability(table: pd.DataFrame, probability: float) -> pd.DataFrame:
-    """The rows of the swept feature probability nearest to `probability`; none if all differ by more than a factor 1.25."""
+    """The rows of the swept feature probability nearest to `probability`; none if all are off by more than 25 %."""
     swept = table["feature_probability"].unique()
     near = [p for p in swept if probability / PROBABILITY_FACTOR <= p <= probability * PROBABILITY_FACTOR]
     nearest = min(near, key=lambda p: abs(math.log(p / probability)), default=math.nan)

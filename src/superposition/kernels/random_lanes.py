@@ -3,8 +3,8 @@
 import numpy as np
 
 from superposition.kernels.compilation import jit
+from superposition.kernels.tiles import TILE
 
-TILE = 256  # lanes, and so samples that are processed together: few enough to stay in the cache
 DRAWS = np.float32(2.0**31)  # number of different draws
 
 LN2, SQRT2 = np.float32(np.log(2.0)), np.float32(np.sqrt(2.0))
@@ -12,8 +12,8 @@ C3, C5, C7, C9 = np.float32(2 / 3), np.float32(2 / 5), np.float32(2 / 7), np.flo
 
 
 def seed_lanes(seeds: list[int]) -> np.ndarray:
-    """(len(seeds), 4, TILE) uint32 states, every lane an independent generator."""
-    return np.stack([np.random.SeedSequence(seed).generate_state(4 * TILE).reshape(4, TILE) for seed in seeds])
+    """(len(seeds), 4 * TILE) uint32: tiles of four rows, the state of every lane's own generator."""
+    return np.stack([np.random.SeedSequence(seed).generate_state(4 * TILE) for seed in seeds])
 
 
 @jit

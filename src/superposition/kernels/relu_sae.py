@@ -8,6 +8,7 @@ import numpy as np
 
 from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.products import add_outer_product, multiply
+from superposition.kernels.tiles import start_of
 from superposition.saes import EPSILON
 
 TINY = np.float32(EPSILON)
@@ -52,11 +53,11 @@ def _rectify(z, lanes, samples_per_lane, fired):
     """z = max(z, 0) in place; counts in `fired` on how many samples each latent is active; sum of z."""
     total = 0.0
     for j in range(len(fired)):
-        row_sum = np.float32(0)
+        row, row_sum = start_of(j), np.float32(0)
         count = np.int32(0)
-        for lane in range(lanes):
-            active = 0 if z[j, lane] <= 0 else z[j, lane]  # this way round a NaN stays
-            z[j, lane] = active
+        for lane in range(np.uintp(lanes)):
+            active = 0 if z[row + lane] <= 0 else z[row + lane]  # this way round a NaN stays
+            z[row + lane] = active
             row_sum += active
             count += np.int32(active > 0)
         total += row_sum
@@ -69,12 +70,13 @@ def _to_error(e, c, lanes, factor, grad_b_dec):
     """e = factor (e - c) in place, adding its sums to grad_b_dec; the sum of (e - c)^2."""
     total = 0.0
     for d in range(len(grad_b_dec)):
+        row = start_of(d)
         squares = row_sum = np.float32(0)
-        for lane in range(lanes):
-            error = e[d, lane] - c[d, lane]
+        for lane in range(np.uintp(lanes)):
+            error = e[row + lane] - c[row + lane]
             squares += error * error
             row_sum += error
-            e[d, lane] = factor * error
+            e[row + lane] = factor * error
         total += squares
         grad_b_dec[d] += factor * row_sum
     return total
@@ -84,10 +86,10 @@ def _to_error(e, c, lanes, factor, grad_b_dec):
 def _mask(grad_z, z, lanes, grad_b_enc):
     """grad_z = 0 in place where z is not active, adding its sums to grad_b_enc."""
     for j in range(len(grad_b_enc)):
-        row_sum = np.float32(0)
-        for lane in range(lanes):
-            g = grad_z[j, lane] if z[j, lane] > 0 else np.float32(0)
-            grad_z[j, lane] = g
+        row, row_sum = start_of(j), np.float32(0)
+        for lane in range(np.uintp(lanes)):
+            g = grad_z[row + lane] if z[row + lane] > 0 else np.float32(0)
+            grad_z[row + lane] = g
             row_sum += g
         grad_b_enc[j] += row_sum
 
@@ -95,16 +97,16 @@ def _mask(grad_z, z, lanes, grad_b_enc):
 @jit
 def add_gradient(
     x, lanes, samples_per_lane, batch_size, penalty, W, W_enc_T, D, D_T, b_enc, minus_b_dec,
-    c, z, e, grad_z, zeros, penalties, grad_W_enc, grad_D, grad_b_enc, grad_b_dec, fired,
+    c, z, e, grad_z, zeros, penalties, grad_W_enc, grad_D_T, grad_b_enc, grad_b_dec, fired,
 ):  # fmt: skip
     """Add a tile's part of dL/dW_enc, dL/dD, dL/db_enc and of the reconstruction's dL/db_dec, and count activity.
 
     `pull_back` turns a batch's sums of these into the parameters' gradient.
 
     Args:
-        x: (n_features, lanes or more), one sample per lane; each counts `samples_per_lane` times
+        x: a tile of n_features rows, one sample per lane; each counts `samples_per_lane` times
         W: (d_in, n_features); minus_b_dec: (d_in,)
-        c, e: room for (d_in, lanes); z, grad_z: for (n_latents, lanes)
+        c, e: room for tiles of d_in rows; z, grad_z: of n_latents rows
         zeros: (d_in,); penalties: (n_latents,), room
         fired: (n_latents,) int64, on how many samples each latent was active
 
@@ -122,5 +124,5 @@ def add_gradient(
     multiply(D, e, penalties, grad_z, lanes)  # dL/dz = e D^T + penalty, where z is active
     _mask(grad_z, z, lanes, grad_b_enc)
     add_outer_product(c, grad_z, grad_W_enc, lanes)  # dL/dW_enc = c^T dL/dz
-    add_outer_product(z, e, grad_D, lanes)  # dL/dD = z^T e
+    add_outer_product(e, z, grad_D_T, lanes)  # dL/dD = z^T e
     return share * squares / d_in, share * sparsity

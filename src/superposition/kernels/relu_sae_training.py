@@ -8,9 +8,10 @@ from torch import Tensor
 
 from superposition.kernels.adam import pack, unpack, update, update_factors
 from superposition.kernels.compilation import jit, jit_inlined
-from superposition.kernels.random_lanes import TILE, seed_lanes
+from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.relu_sae import add_gradient, normalise_rows, pull_back
-from superposition.kernels.sampling import BLOCK, begin_batch, next_tile, sampling_tables
+from superposition.kernels.sampling import begin_batch, empty_block, next_tile, sampling_tables
+from superposition.kernels.tiles import empty_tile
 from superposition.training import Recorder, check_finite
 
 ORDER = "W_enc", "W_dec", "b_enc", "b_dec"
@@ -39,15 +40,16 @@ def train(
         last_active: (instances, n_latents) int64, the step at which each last was
     """
     d_in, n_features = W.shape
-    x = np.empty((n_features, TILE), np.float32)
-    c, e = np.empty((d_in, TILE), np.float32), np.empty((d_in, TILE), np.float32)
-    z, grad_z = np.empty((n_latents, TILE), np.float32), np.empty((n_latents, TILE), np.float32)
+    x, c, e, z, grad_z = (
+        empty_tile(n_features), empty_tile(d_in), empty_tile(d_in), empty_tile(n_latents), empty_tile(n_latents)
+    )  # fmt: skip
     zeros, minus_b_dec, slopes = np.zeros(d_in, np.float32), np.empty(d_in, np.float32), np.empty(n_latents, np.float32)
-    candidates, magnitudes, cursor = np.empty((2, BLOCK), np.int32), np.empty(BLOCK, np.float32), np.empty(3, np.int64)
+    gaps, decisions, magnitudes, cursor = empty_block()
     fired_now, D = np.empty(n_latents, np.int64), np.empty((n_latents, d_in), np.float32)
     D_T = D.T
     gradient = np.empty(parameters.shape[1], np.float32)
     grad_W_enc, grad_W_dec, grad_b_enc, grad_b_dec = _views(gradient, d_in, n_latents)
+    grad_W_dec_T = grad_W_dec.T
     for i in range(len(last)):
         own, first, second, state, last_i, scale_i = parameters[i], firsts[i], seconds[i], states[i], last[i], scale[i]
         W_enc, W_dec, b_enc, b_dec = _views(own, d_in, n_latents)
@@ -62,12 +64,12 @@ def train(
             lanes = 1
             while lanes > 0:
                 lanes, repeats = next_tile(
-                    x, batch_size, state, last_i, scale_i, gap_scale[i], cursor, candidates, magnitudes
+                    x, batch_size, state, last_i, scale_i, gap_scale[i], cursor, gaps, decisions, magnitudes
                 )
                 if lanes > 0:
                     reconstruction, sparsity = add_gradient(
                         x, lanes, repeats, batch_size, penalties[i], W, W_enc_T, D, D_T, b_enc, minus_b_dec,
-                        c, z, e, grad_z, zeros, slopes, grad_W_enc, grad_W_dec, grad_b_enc, grad_b_dec, fired_now,
+                        c, z, e, grad_z, zeros, slopes, grad_W_enc, grad_W_dec_T, grad_b_enc, grad_b_dec, fired_now,
                     )  # fmt: skip
                     sums[0, i] += reconstruction
                     sums[1, i] += sparsity

@@ -1,4 +1,4 @@
-"""Tiles of independent sparse features, (n_features, lanes), as `features.IndependentFeatures` draws them.
+"""Tiles of independent sparse features, as `features.IndependentFeatures` draws them.
 
 Where features are common every (feature, sample) is drawn, in vectors. Where they are rare only the features that are
 present cost time: the gaps between them are geometric. Samples without any feature, which are all alike, are then left
@@ -9,7 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from superposition.kernels.compilation import jit, jit_inlined
-from superposition.kernels.random_lanes import DRAWS, TILE, advance, natural_logarithm
+from superposition.kernels.random_lanes import DRAWS, advance, natural_logarithm
+from superposition.kernels.tiles import ROW, ROW2, ROW3, TILE, start_of
 
 RARE = 0.1  # largest feature probability of an instance up to which gaps are the faster way (measured)
 BLOCK = 64  # gaps drawn at once
@@ -41,27 +42,29 @@ def sampling_tables(probability: Tensor) -> tuple[np.ndarray, np.ndarray, np.nda
 @jit_inlined
 def _draw_once(x, feature, lanes, state, last, scale):
     """x = u / p if u < p else 0: given u < p, u / p is again uniform"""
-    for lane in range(lanes):
-        s0, s1, s2, s3 = state[0, lane], state[1, lane], state[2, lane], state[3, lane]
+    row = start_of(feature)
+    for lane in range(np.uintp(lanes)):
+        s0, s1, s2, s3 = state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3]
         draw, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-        state[0, lane], state[1, lane], state[2, lane], state[3, lane] = s0, s1, s2, s3
-        x[feature, lane] = np.float32(draw) * scale if draw <= last else np.float32(0)
+        state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3] = s0, s1, s2, s3
+        x[row + lane] = np.float32(draw) * scale if draw <= last else np.float32(0)
 
 
 @jit_inlined
 def _draw_twice(x, feature, lanes, state, last):
     """x = v if u < p else 0"""
-    for lane in range(lanes):
-        s0, s1, s2, s3 = state[0, lane], state[1, lane], state[2, lane], state[3, lane]
+    row = start_of(feature)
+    for lane in range(np.uintp(lanes)):
+        s0, s1, s2, s3 = state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3]
         draw, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
         magnitude, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-        state[0, lane], state[1, lane], state[2, lane], state[3, lane] = s0, s1, s2, s3
-        x[feature, lane] = np.float32(magnitude) * (1 / DRAWS) if draw <= last else np.float32(0)
+        state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3] = s0, s1, s2, s3
+        x[row + lane] = np.float32(magnitude) * (1 / DRAWS) if draw <= last else np.float32(0)
 
 
 @jit_inlined
 def sample_common(x, lanes, state, last, scale):
-    """x[feature, lane] for every feature and lane"""
+    """Draw every feature of every lane."""
     for feature in range(len(last)):
         if scale[feature] > 0:
             _draw_once(x, feature, lanes, state, last[feature], scale[feature])
@@ -69,46 +72,53 @@ def sample_common(x, lanes, state, last, scale):
             _draw_twice(x, feature, lanes, state, last[feature])
 
 
+@jit_inlined
+def empty_block():
+    """Room for what `next_tile` keeps between tiles: gaps, decisions, magnitudes (see draw_candidates) and cursor (see
+    begin_batch)."""
+    gaps, decisions = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
+    return gaps, decisions, np.empty(BLOCK, np.float32), np.empty(3, np.int64)
+
+
 @jit
-def draw_candidates(candidates, magnitudes, state, gap_scale):
-    """Refill candidates: (2, BLOCK) int32, the gap to the next candidate and the draw that decides whether it is
-    present; and magnitudes: (BLOCK,) float32."""
-    for lane in range(BLOCK):
-        s0, s1, s2, s3 = state[0, lane], state[1, lane], state[2, lane], state[3, lane]
+def draw_candidates(gaps, decisions, magnitudes, state, gap_scale):
+    """Refill the block: the gap before each candidate, the draw that decides whether it is present, its magnitude."""
+    for lane in range(np.uintp(BLOCK)):
+        s0, s1, s2, s3 = state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3]
         draw, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
         decision, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
         magnitude, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
-        state[0, lane], state[1, lane], state[2, lane], state[3, lane] = s0, s1, s2, s3
+        state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3] = s0, s1, s2, s3
         u = (np.float32(draw) + np.float32(1)) * (1 / DRAWS)  # in (0, 1]
-        candidates[0, lane] = np.int32(natural_logarithm(u) * gap_scale)  # P(gap >= k) = P(u <= (1 - rate)^k)
-        candidates[1, lane] = decision
+        gaps[lane] = np.int32(natural_logarithm(u) * gap_scale)  # P(gap >= k) = P(u <= (1 - rate)^k)
+        decisions[lane] = decision
         magnitudes[lane] = np.float32(magnitude) * (1 / DRAWS)
 
 
 @jit
-def sample_rare(x, n_samples, state, last, gap_scale, cursor, candidates, magnitudes):
+def sample_rare(x, n_samples, state, last, gap_scale, cursor, gaps, decisions, magnitudes):
     """Fill x with the next samples of the batch that have a feature; the number of lanes filled, see next_tile."""
     n_features = len(last)
     pairs, samples_per_pair = n_samples * n_features, 1.0 / n_features
-    x[:, :TILE] = 0
+    x[:] = 0
     lane, current = -1, -1
     pair, used = cursor[0], cursor[1]
     while True:
         if used == BLOCK:
-            draw_candidates(candidates, magnitudes, state, gap_scale)
+            draw_candidates(gaps, decisions, magnitudes, state, gap_scale)
             used = 0
-        following = pair + 1 + candidates[0, used]
+        following = pair + 1 + gaps[used]
         if following >= pairs:
             pair = pairs
             break
         sample = int((following + 0.5) * samples_per_pair)
         feature = following - sample * n_features
-        if candidates[1, used] <= last[feature]:
+        if decisions[used] <= last[feature]:
             following_lane = lane + (sample != current)
             if following_lane == TILE:
                 break
             lane, current = following_lane, sample
-            x[feature, lane] = magnitudes[used]
+            x[feature * TILE + lane] = magnitudes[used]
         pair = following
         used += 1
     cursor[0], cursor[1] = pair, used
@@ -123,12 +133,12 @@ def begin_batch(cursor, n_samples):
 
 
 @jit_inlined
-def next_tile(x, n_samples, state, last, scale, gap_scale, cursor, candidates, magnitudes):
-    """Fill x (n_features, TILE) with the next samples of the batch that `begin_batch` began.
+def next_tile(x, n_samples, state, last, scale, gap_scale, cursor, gaps, decisions, magnitudes):
+    """Fill x, a tile of n_features rows, with the next samples of the batch that `begin_batch` began.
 
     Args:
-        state: (4, TILE), see seed_lanes; last, scale, gap_scale: one instance's, see sampling_tables
-        candidates, magnitudes: room for (2, BLOCK) int32 and (BLOCK,) float32
+        state: one instance's, see seed_lanes; last, scale, gap_scale: likewise, see sampling_tables
+        cursor, gaps, decisions, magnitudes: see empty_block
 
     Returns:
         the number of lanes filled, 0 after the last tile, and the number of samples that each of them stands for
@@ -141,11 +151,12 @@ def next_tile(x, n_samples, state, last, scale, gap_scale, cursor, candidates, m
             sample_common(x, lanes, state, last, scale)
             cursor[0] += lanes * n_features
         else:
-            lanes = sample_rare(x, n_samples, state, last, gap_scale, cursor, candidates, magnitudes)
+            lanes = sample_rare(x, n_samples, state, last, gap_scale, cursor, gaps, decisions, magnitudes)
         cursor[2] -= lanes
         if lanes > 0:
             return lanes, 1
     empty = cursor[2]
     cursor[2] = 0
-    x[:, 0] = 0
+    for feature in range(n_features):
+        x[feature * TILE] = 0
     return min(empty, 1), empty

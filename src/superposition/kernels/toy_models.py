@@ -6,9 +6,10 @@ from torch import Tensor
 
 from superposition.kernels.adam import pack, unpack, update, update_factors
 from superposition.kernels.compilation import jit, jit_inlined
-from superposition.kernels.products import add_two_outer_products, multiply
-from superposition.kernels.random_lanes import TILE, seed_lanes
-from superposition.kernels.sampling import BLOCK, begin_batch, next_tile, sampling_tables
+from superposition.kernels.products import add_outer_product, multiply
+from superposition.kernels.random_lanes import seed_lanes
+from superposition.kernels.sampling import begin_batch, empty_block, next_tile, sampling_tables
+from superposition.kernels.tiles import empty_tile, start_of
 from superposition.training import Recorder, check_finite
 
 # Both models are x' = max(W^T W x + b, corner): the linear one has its corner at minus infinity.
@@ -22,13 +23,15 @@ def to_residual(pre, x, lanes, weight, importance, corner, grad_b):
     for i in range(len(importance)):
         squares = sum_g = np.float32(0)
         factor = np.float32(2) * weight * importance[i]
-        for lane in range(lanes):
+        row = start_of(i)
+        for lane in range(np.uintp(lanes)):
+            at = row + lane
             # this way round a NaN passes the corner, and so reaches the loss
-            error = (corner if pre[i, lane] <= corner else pre[i, lane]) - x[i, lane]
-            g = np.float32(0) if pre[i, lane] <= corner else factor * error
+            error = (corner if pre[at] <= corner else pre[at]) - x[at]
+            g = np.float32(0) if pre[at] <= corner else factor * error
             squares += error * error
             sum_g += g
-            pre[i, lane] = g
+            pre[at] = g
         grad_b[i] += sum_g
         loss += weight * importance[i] * squares
     return loss
@@ -39,17 +42,18 @@ def add_gradient(x, lanes, weight, W, W_T, b, importance, corner, h, g, grad_h, 
     """Add a tile's part of the gradient to grad_W, grad_b; returns its part of the loss.
 
     Args:
-        x: (n_features, lanes or more), one sample per lane
+        x: a tile of n_features rows, one sample per lane
         weight: factor of every sample in loss = sum_lane weight sum_i I_i (x_i - x'_i)^2
         W, W_T: (n_hidden, n_features) and its transpose; b, importance: (n_features,)
-        h, g, grad_h: room for (n_hidden, lanes), (n_features, lanes), (n_hidden, lanes)
+        h, g, grad_h: room for tiles of n_hidden, n_features, n_hidden rows
         zeros: (n_hidden,)
     """
     multiply(W, x, zeros, h, lanes)  # h = W x
     multiply(W_T, h, b, g, lanes)  # W^T h + b
     loss = to_residual(g, x, lanes, weight, importance, corner, grad_b)  # g = dL / d(W^T h + b)
     multiply(W, g, zeros, grad_h, lanes)  # dL/dh = W g
-    add_two_outer_products(h, g, grad_h, x, grad_W, lanes)  # dL/dW = h g^T + (dL/dh) x^T
+    add_outer_product(h, g, grad_W, lanes)  # dL/dW = h g^T + (dL/dh) x^T
+    add_outer_product(grad_h, x, grad_W, lanes)
     return loss
 
 
@@ -65,9 +69,9 @@ def train(
         parameters, firsts, seconds: (instances, size) W and b_final, see pack, and Adam's moments of them
     """
     n_instances, n_features = last.shape
-    x, g = np.empty((n_features, TILE), np.float32), np.empty((n_features, TILE), np.float32)
-    h, grad_h = np.empty((n_hidden, TILE), np.float32), np.empty((n_hidden, TILE), np.float32)
-    candidates, magnitudes, cursor = np.empty((2, BLOCK), np.int32), np.empty(BLOCK, np.float32), np.empty(3, np.int64)
+    x, g = empty_tile(n_features), empty_tile(n_features)
+    h, grad_h = empty_tile(n_hidden), empty_tile(n_hidden)
+    gaps, decisions, magnitudes, cursor = empty_block()
     zeros, gradient = np.zeros(n_hidden, np.float32), np.empty(parameters.shape[1], np.float32)
     split = n_hidden * n_features
     grad_W, grad_b = gradient[:split].reshape(n_hidden, n_features), gradient[split:]
@@ -83,7 +87,7 @@ def train(
             lanes = 1
             while lanes > 0:
                 lanes, repeats = next_tile(
-                    x, batch_size, state, last_i, scale_i, gap_scale[i], cursor, candidates, magnitudes
+                    x, batch_size, state, last_i, scale_i, gap_scale[i], cursor, gaps, decisions, magnitudes
                 )
                 if lanes > 0:
                     weight = np.float32(repeats * per_sample)
