@@ -6,7 +6,14 @@ import torch
 from scipy import stats
 
 from superposition.kernels.random_lanes import natural_logarithm, seed_lanes
-from superposition.kernels.sampling import begin_batch, empty_block, next_tile, sampling_tables
+from superposition.kernels.sampling import (
+    begin_batch,
+    empty_block,
+    sample_common,
+    sample_rare,
+    sampling_tables,
+    take_empty,
+)
 from superposition.kernels.tiles import TILE, empty_tile
 
 
@@ -18,9 +25,14 @@ def draw(probability, n_samples, seed=0, batches=1):
     drawn = []
     for _ in range(batches):
         begin_batch(cursor, n_samples)
-        lanes = 1
-        while lanes:
-            lanes, repeats = next_tile(x, n_samples, state, last, scale, gap_scale, cursor, gaps, decisions, magnitudes)
+        lanes = repeats = 1
+        while repeats:
+            if gap_scale == 0:
+                lanes = sample_common(x, state, last, scale, cursor)
+            else:
+                lanes = sample_rare(x, n_samples, state, last, gap_scale, cursor, gaps, decisions, magnitudes)
+            if lanes == 0:
+                lanes, repeats = 1, take_empty(x, len(probability), cursor)
             drawn.append(np.repeat(x.reshape(-1, TILE)[:, :lanes].T, repeats, axis=0))
     return np.concatenate(drawn)
 

@@ -66,6 +66,13 @@ def test_first_step_by_hand():
     torch.testing.assert_close(parameters["W"], torch.tensor([[1.8, 2.0, 1.8], [2.0, 2.0, 2.0]]), rtol=0, atol=1e-5)
 
 
+def test_gradients_below_epsilon_hardly_move():
+    # g = 1e-9 against epsilon = 1e-8: the step is .1 * 1 / 11.
+    parameters = {"W": torch.zeros(1, 1)}
+    Adam(parameters, torch.tensor([0.1])).step({"W": torch.tensor([[1e-9]])})
+    assert parameters["W"].item() == pytest.approx(-0.1 / 11, rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("schedule", "expected"),
     [

@@ -35,9 +35,10 @@ def weights_of(history, name, shape):
 # Activity
 
 
-def batch(*fired):
-    """(samples, 1 instance, latents) in which each latent fired on the given number of 4 samples."""
-    return torch.tensor([[[sample < count for count in fired]] for sample in range(4)])
+def batch(*fired, reconstruction=0.0, sparsity=0.0):
+    """Losses of one instance, in which each latent fired on the given number of 4 samples."""
+    active = torch.tensor([[[sample < count for count in fired]] for sample in range(4)])
+    return saes.Losses(torch.tensor([reconstruction]), torch.tensor([sparsity]), torch.tensor([0.0]), active)
 
 
 def test_latents_are_dead_that_were_silent_for_the_whole_window():
@@ -58,11 +59,12 @@ def test_latents_are_dead_that_were_silent_for_the_whole_window():
 
 def test_stretch_is_averaged_and_begun_anew():
     activity = Activity(window=1)
-    for fired in [(4, 0), (2, 0), (0, 1)]:
-        activity.add(batch(*fired))
-    torch.testing.assert_close(activity.take_stretch(), torch.tensor([[0.5, 1 / 12]]))
-    activity.add(batch(1, 4))
-    torch.testing.assert_close(activity.take_stretch(), torch.tensor([[0.25, 1.0]]))
+    for fired, reconstruction, sparsity in [((4, 0), 0.25, 1.0), ((2, 0), 0.5, 2.0), ((0, 1), 0.75, 6.0)]:
+        activity.add(batch(*fired, reconstruction=reconstruction, sparsity=sparsity))
+    means = [mean.flatten().tolist() for mean in activity.take_stretch()]
+    assert means == [[0.5], [3.0], pytest.approx([0.5, 1 / 12])]
+    activity.add(batch(1, 4, reconstruction=0.125, sparsity=5.0))
+    assert [mean.flatten().tolist() for mean in activity.take_stretch()] == [[0.125], [5.0], [0.25, 1.0]]
 
 
 # The fit
@@ -203,7 +205,8 @@ def resampled():
 
 @pytest.fixture(scope="module")
 def untouched():
-    return fit(sae(training=EVERY_STEP, restarts=4), W=ONE_FEATURE)[1]
+    resampling = {"method": "none", "every": 20, "window": 5}
+    return fit(sae(resampling=resampling, training=EVERY_STEP, restarts=4), W=ONE_FEATURE)[1]
 
 
 def flags(history):

@@ -153,6 +153,8 @@ def test_draws_of_an_instance_do_not_depend_on_the_others():
     both[1] = True
     first, second = (resample(random_parameters(dtype=torch.float32), dead) for dead in (alone, both))
     assert torch.equal(first["W_dec"][0], second["W_dec"][0])
+    drawn = torch.randn(3, generator=torch_generator(0, "resample", 1))  # the first of the second instance's own
+    torch.testing.assert_close(second["W_dec"][1, 0], drawn / drawn.norm())
 
 
 def test_new_directions_are_uniform():

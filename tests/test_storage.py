@@ -134,9 +134,17 @@ def test_violation_names_file_and_column(tmp_path, column, values):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_and_extra_columns_are_named(tmp_path):
-    changed = frame().drop(columns="loss").assign(lost=1)
-    with pytest.raises(StorageError, match=rf"^{tmp_path}/t\.parquet: columns missing \['loss'\].*\['lost'\]"):
+@pytest.mark.parametrize(
+    ("changed", "missing", "extra"),
+    [
+        (frame().drop(columns="loss"), r"\['loss'\]", r"\[\]"),
+        (frame().assign(lost=1), r"\[\]", r"\['lost'\]"),
+        (frame().rename(columns={"loss": "lost"}), r"\['loss'\]", r"\['lost'\]"),
+    ],
+)
+def test_missing_and_extra_columns_are_named(tmp_path, changed, missing, extra):
+    message = rf"^{tmp_path}/t\.parquet: columns missing {missing}, columns not in the schema {extra}$"
+    with pytest.raises(StorageError, match=message):
         save_table(changed, tmp_path / "t.parquet", SCHEMA)
 
 

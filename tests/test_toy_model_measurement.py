@@ -7,7 +7,7 @@ import pytest
 import torch
 from builders import PENTAGON, check_schema, toy_model
 
-from superposition import toy_model_measurement
+from superposition import geometry, toy_model_measurement, toy_models
 from superposition.evaluation import sample_held_out
 from superposition.features import SparseSamples
 from superposition.toy_model_measurement import measure_toy_models
@@ -175,6 +175,24 @@ def test_no_angles_outside_two_dimensions():
     assert models["gap_deviation"].isna().all()
     assert models["rank"].item() == 3
     assert {len(direction) for direction in tables["features"]["direction"]} == {3}
+
+
+def test_loss_that_depends_on_the_hidden_basis_is_refused(monkeypatch):
+    def hidden_relu(parameters, x):
+        return toy_models.decode_linearly(parameters, torch.relu(toy_models.encode(parameters, x)))
+
+    monkeypatch.setitem(toy_models.FORWARD, "hidden_relu", hidden_relu)
+    experiment = toy_model(model={"kind": "hidden_relu"}, restarts=1)
+    parameters = initialise(5, 2, [torch.Generator().manual_seed(0)])
+    with pytest.raises(geometry.InvariantError, match="instance 0: relative change of the loss under a rotation"):
+        measure_toy_models("wrong", experiment, 0, parameters, SparseSamples.from_dense(X[None]))
+
+
+def test_impossible_measurement_is_refused(monkeypatch):
+    monkeypatch.setattr(geometry, "compute_dimensionality", lambda W: W.norm(dim=-2))  # five features of length 1
+    parameters = {"W": PENTAGON[None], "b_final": torch.zeros(1, 5)}
+    with pytest.raises(geometry.InvariantError, match="instance 0: dimensionality summed over features is 5"):
+        measure_toy_models("wrong", toy_model(restarts=1), 0, parameters, SparseSamples.from_dense(X[None]))
 
 
 def test_broken_model_is_refused():

@@ -6,9 +6,10 @@ from torch import Tensor
 
 from superposition import toy_models
 from superposition.features import feature_importance, make_distribution
+from superposition.kernels import toy_models as kernels
 from superposition.progress import Progress
 from superposition.runs import list_instances, parameter_of_instances
-from superposition.seeding import torch_generator
+from superposition.seeding import derive_seed, torch_generator
 from superposition.training import Recorder, minimise
 
 
@@ -34,16 +35,22 @@ def train_toy_models(
     parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
 
     probability = feature_probability(experiment).to(device)
-    distribution = make_distribution(experiment["features"]["distribution"], probability)
     importance = feature_importance(**experiment["importance"], n_features=model["n_features"]).to(device)
     rates = parameter_of_instances(experiment, "learning_rate", training["learning_rate"])
     learning_rate = torch.tensor(rates, dtype=torch.float32, device=device)
     recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
+    kind = model["kind"]
+    if training["engine"] == "auto" and kernels.supports(kind, experiment["features"]["distribution"], device):
+        seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
+        kernels.minimise(kind, parameters, probability, importance, training, learning_rate, seeds, recorder)
+        return parameters, history_table(recorder, name, seed)
+
+    distribution = make_distribution(experiment["features"]["distribution"], probability)
     batches = torch_generator(seed, name, "train", device=device)
 
     def loss_of_step(step: int) -> Tensor:
         x = distribution.sample(training["batch_size"], batches)
-        return toy_models.reconstruction_loss(model["kind"], parameters, x, importance)
+        return toy_models.reconstruction_loss(kind, parameters, x, importance)
 
     minimise(parameters, loss_of_step, training, learning_rate, recorder)
     return parameters, history_table(recorder, name, seed)

@@ -37,4 +37,4 @@ jit = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy",
 
 # For functions that a small model spends little time in: calls between compiled functions count array references, which
 # costs as much as a short row's arithmetic.
-jit_inlined = functools.partial(jit, inline="always")
+jit_inlined = functools.partial(jit, forceinline=True)

@@ -6,18 +6,18 @@ coefficients keep a processor busy with multiplications rather than with loads: 
 
 import numpy as np
 
-from superposition.kernels.compilation import jit_inlined
+from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.tiles import ROW, ROW2, ROW3, start_of
 
 ZERO = np.float32(0)
 
 
-@jit_inlined
+@jit
 def _four(A, i, k):
     return A[i, k], A[i, k + 1], A[i, k + 2], A[i, k + 3]
 
 
-@jit_inlined
+@jit
 def _first_four(A, i, n):
     """The first n of row i of A, 1 <= n <= 4, and zeros."""
     last = n - 1

@@ -10,7 +10,14 @@ from superposition.kernels.adam import pack, unpack, update, update_factors
 from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.relu_sae import add_gradient, normalise_rows, pull_back
-from superposition.kernels.sampling import begin_batch, empty_block, next_tile, sampling_tables
+from superposition.kernels.sampling import (
+    begin_batch,
+    empty_block,
+    sample_common,
+    sample_rare,
+    sampling_tables,
+    take_empty,
+)
 from superposition.kernels.tiles import empty_tile
 from superposition.training import Recorder, check_finite
 
@@ -61,12 +68,15 @@ def train(
             for d in range(d_in):
                 minus_b_dec[d] = -b_dec[d]
             begin_batch(cursor, batch_size)
-            lanes = 1
-            while lanes > 0:
-                lanes, repeats = next_tile(
-                    x, batch_size, state, last_i, scale_i, gap_scale[i], cursor, gaps, decisions, magnitudes
-                )
-                if lanes > 0:
+            lanes = repeats = 1
+            while repeats > 0:
+                if gap_scale[i] == 0:
+                    lanes = sample_common(x, state, last_i, scale_i, cursor)
+                else:
+                    lanes = sample_rare(x, batch_size, state, last_i, gap_scale[i], cursor, gaps, decisions, magnitudes)
+                if lanes == 0:
+                    lanes, repeats = 1, take_empty(x, n_features, cursor)
+                if repeats > 0:
                     reconstruction, sparsity = add_gradient(
                         x, lanes, repeats, batch_size, penalties[i], W, W_enc_T, D, D_T, b_enc, minus_b_dec,
                         c, z, e, grad_z, zeros, slopes, grad_W_enc, grad_W_dec_T, grad_b_enc, grad_b_dec, fired_now,
@@ -80,6 +90,11 @@ def train(
                     last_active[i, j] = begin + step
             update(own, gradient, first, second, factors, step, learning_rates[i], weight_decay)
             normalise_rows(W_dec, W_dec)
+
+
+def supports(architecture: str, distribution: str, device: torch.device | str) -> bool:
+    """Whether `minimise` can fit this architecture to activations of these features there."""
+    return architecture == "relu" and distribution == "independent" and torch.device(device).type == "cpu"
 
 
 def minimise(

@@ -12,7 +12,11 @@ from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.random_lanes import DRAWS, advance, natural_logarithm
 from superposition.kernels.tiles import ROW, ROW2, ROW3, TILE, start_of
 
-RARE = 0.1  # largest feature probability of an instance up to which gaps are the faster way (measured)
+RARE = 0.1  # largest feature probability of an instance up to which gaps can be the faster way
+VERY_RARE = (
+    0.02  # and up to which they always are; between the two, where MANY_EMPTY samples can be left out (measured)
+)
+MANY_EMPTY = 0.3
 BLOCK = 64  # gaps drawn at once
 LOWEST_RATE = 1e-6  # of candidates, so that gaps stay countable
 ONE_DRAW = 2.0**-7  # smallest probability at which one draw decides both presence and magnitude
@@ -30,7 +34,8 @@ def sampling_tables(probability: Tensor) -> tuple[np.ndarray, np.ndarray, np.nda
     """
     p = probability.double().cpu().numpy()
     highest = p.max(axis=1)
-    rate = np.where(highest <= RARE, np.maximum(highest, LOWEST_RATE), 1.0)
+    by_gaps = (highest <= VERY_RARE) | ((highest <= RARE) & ((1 - p).prod(axis=1) >= MANY_EMPTY))
+    rate = np.where(by_gaps, np.maximum(highest, LOWEST_RATE), 1.0)
     gap_scale = np.zeros_like(rate)
     gap_scale[rate < 1] = 1 / np.log1p(-rate[rate < 1])
     share = p / rate[:, None]
@@ -42,37 +47,46 @@ def sampling_tables(probability: Tensor) -> tuple[np.ndarray, np.ndarray, np.nda
 @jit_inlined
 def _draw_once(x, feature, lanes, state, last, scale):
     """x = u / p if u < p else 0: given u < p, u / p is again uniform"""
-    row = start_of(feature)
+    row, last0, scale0 = start_of(feature), last[feature], scale[feature]
     for lane in range(np.uintp(lanes)):
         s0, s1, s2, s3 = state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3]
         draw, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
         state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3] = s0, s1, s2, s3
-        x[row + lane] = np.float32(draw) * scale if draw <= last else np.float32(0)
+        x[row + lane] = np.float32(draw) * scale0 if draw <= last0 else np.float32(0)
+
+
+@jit_inlined
+def _draw_pair(x, feature, lanes, state, last, scale):
+    """The same for this feature and the next: the generators are loaded and stored once."""
+    row, last0, scale0, last1, scale1 = (
+        start_of(feature),
+        last[feature],
+        scale[feature],
+        last[feature + 1],
+        scale[feature + 1],
+    )
+    for lane in range(np.uintp(lanes)):
+        s0, s1, s2, s3 = state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3]
+        draw0, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+        draw1, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+        state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3] = s0, s1, s2, s3
+        x[row + lane] = np.float32(draw0) * scale0 if draw0 <= last0 else np.float32(0)
+        x[row + ROW + lane] = np.float32(draw1) * scale1 if draw1 <= last1 else np.float32(0)
 
 
 @jit_inlined
 def _draw_twice(x, feature, lanes, state, last):
     """x = v if u < p else 0"""
-    row = start_of(feature)
+    row, last0 = start_of(feature), last[feature]
     for lane in range(np.uintp(lanes)):
         s0, s1, s2, s3 = state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3]
         draw, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
         magnitude, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
         state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3] = s0, s1, s2, s3
-        x[row + lane] = np.float32(magnitude) * (1 / DRAWS) if draw <= last else np.float32(0)
+        x[row + lane] = np.float32(magnitude) * (1 / DRAWS) if draw <= last0 else np.float32(0)
 
 
-@jit_inlined
-def sample_common(x, lanes, state, last, scale):
-    """Draw every feature of every lane."""
-    for feature in range(len(last)):
-        if scale[feature] > 0:
-            _draw_once(x, feature, lanes, state, last[feature], scale[feature])
-        else:
-            _draw_twice(x, feature, lanes, state, last[feature])
-
-
-@jit_inlined
+@jit
 def empty_block():
     """Room for what `next_tile` keeps between tiles: gaps, decisions, magnitudes (see draw_candidates) and cursor (see
     begin_batch)."""
@@ -80,7 +94,7 @@ def empty_block():
     return gaps, decisions, np.empty(BLOCK, np.float32), np.empty(3, np.int64)
 
 
-@jit
+@jit_inlined
 def draw_candidates(gaps, decisions, magnitudes, state, gap_scale):
     """Refill the block: the gap before each candidate, the draw that decides whether it is present, its magnitude."""
     for lane in range(np.uintp(BLOCK)):
@@ -96,8 +110,34 @@ def draw_candidates(gaps, decisions, magnitudes, state, gap_scale):
 
 
 @jit
+def begin_batch(cursor, n_samples):
+    """Set cursor (3,) int64: the (sample, feature) pair visited last, numbered sample by sample; the candidates used of
+    the block; the samples that were in no tile yet."""
+    cursor[0], cursor[1], cursor[2] = -1, BLOCK, n_samples
+
+
+@jit
+def sample_common(x, state, last, scale, cursor):
+    """Fill x with the next samples of the batch; the number of lanes filled."""
+    n_features, feature = len(last), 0
+    lanes = min(TILE, cursor[2])
+    while feature < n_features:
+        if scale[feature] == 0:
+            _draw_twice(x, feature, lanes, state, last)
+            feature += 1
+        elif feature + 1 < n_features and scale[feature + 1] > 0:
+            _draw_pair(x, feature, lanes, state, last, scale)
+            feature += 2
+        else:
+            _draw_once(x, feature, lanes, state, last, scale)
+            feature += 1
+    cursor[2] -= lanes
+    return lanes
+
+
+@jit
 def sample_rare(x, n_samples, state, last, gap_scale, cursor, gaps, decisions, magnitudes):
-    """Fill x with the next samples of the batch that have a feature; the number of lanes filled, see next_tile."""
+    """Fill x with the next samples of the batch that have a feature; the number of lanes filled."""
     n_features = len(last)
     pairs, samples_per_pair = n_samples * n_features, 1.0 / n_features
     x[:] = 0
@@ -122,41 +162,15 @@ def sample_rare(x, n_samples, state, last, gap_scale, cursor, gaps, decisions, m
         pair = following
         used += 1
     cursor[0], cursor[1] = pair, used
+    cursor[2] -= lane + 1
     return lane + 1
 
 
 @jit
-def begin_batch(cursor, n_samples):
-    """Set cursor (3,) int64: the (sample, feature) pair visited last, numbered sample by sample; the candidates used of
-    the block; the samples that were in no tile yet."""
-    cursor[0], cursor[1], cursor[2] = -1, BLOCK, n_samples
-
-
-@jit_inlined
-def next_tile(x, n_samples, state, last, scale, gap_scale, cursor, gaps, decisions, magnitudes):
-    """Fill x, a tile of n_features rows, with the next samples of the batch that `begin_batch` began.
-
-    Args:
-        state: one instance's, see seed_lanes; last, scale, gap_scale: likewise, see sampling_tables
-        cursor, gaps, decisions, magnitudes: see empty_block
-
-    Returns:
-        the number of lanes filled, 0 after the last tile, and the number of samples that each of them stands for
-    """
-    n_features = len(last)
-    visited = cursor[0] + 1
-    if visited < n_samples * n_features:
-        if gap_scale == 0:
-            lanes = min(TILE, n_samples - visited // n_features)
-            sample_common(x, lanes, state, last, scale)
-            cursor[0] += lanes * n_features
-        else:
-            lanes = sample_rare(x, n_samples, state, last, gap_scale, cursor, gaps, decisions, magnitudes)
-        cursor[2] -= lanes
-        if lanes > 0:
-            return lanes, 1
-    empty = cursor[2]
-    cursor[2] = 0
+def take_empty(x, n_features, cursor):
+    """Make the first lane of x a sample without features; the number of samples that it stands for."""
     for feature in range(n_features):
         x[feature * TILE] = 0
-    return min(empty, 1), empty
+    left = cursor[2]
+    cursor[2] = 0
+    return left

@@ -7,17 +7,17 @@ signed one might count from the end of the array.
 
 import numpy as np
 
-from superposition.kernels.compilation import jit_inlined
+from superposition.kernels.compilation import jit, jit_inlined
 
 TILE = 256  # few enough to stay in the cache, enough for long vector loops
 ROW, ROW2, ROW3 = np.uintp(TILE), np.uintp(2 * TILE), np.uintp(3 * TILE)  # distances between rows
 
 
-@jit_inlined
+@jit
 def start_of(row):
     return np.uintp(row * TILE)
 
 
-@jit_inlined
+@jit
 def empty_tile(rows):
     return np.empty(rows * TILE, np.float32)

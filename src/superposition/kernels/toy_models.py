@@ -8,7 +8,14 @@ from superposition.kernels.adam import pack, unpack, update, update_factors
 from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.products import add_outer_product, multiply
 from superposition.kernels.random_lanes import seed_lanes
-from superposition.kernels.sampling import begin_batch, empty_block, next_tile, sampling_tables
+from superposition.kernels.sampling import (
+    begin_batch,
+    empty_block,
+    sample_common,
+    sample_rare,
+    sampling_tables,
+    take_empty,
+)
 from superposition.kernels.tiles import empty_tile, start_of
 from superposition.training import Recorder, check_finite
 
@@ -84,18 +91,26 @@ def train(
         for step in range(len(factors)):
             gradient[:] = 0
             begin_batch(cursor, batch_size)
-            lanes = 1
-            while lanes > 0:
-                lanes, repeats = next_tile(
-                    x, batch_size, state, last_i, scale_i, gap_scale[i], cursor, gaps, decisions, magnitudes
-                )
-                if lanes > 0:
+            lanes = repeats = 1
+            while repeats > 0:
+                if gap_scale[i] == 0:
+                    lanes = sample_common(x, state, last_i, scale_i, cursor)
+                else:
+                    lanes = sample_rare(x, batch_size, state, last_i, gap_scale[i], cursor, gaps, decisions, magnitudes)
+                if lanes == 0:
+                    lanes, repeats = 1, take_empty(x, n_features, cursor)
+                if repeats > 0:
                     weight = np.float32(repeats * per_sample)
                     losses[i] += add_gradient(
                         x, lanes, weight, W, W_T, b, importance, corner, h, g, grad_h, zeros, grad_W, grad_b
                     )
             update(own, gradient, first, second, factors, step, learning_rates[i], weight_decay)
     return losses
+
+
+def supports(kind: str, distribution: str, device: torch.device | str) -> bool:
+    """Whether `minimise` can train this kind of model on these features there."""
+    return kind in CORNER and distribution == "independent" and torch.device(device).type == "cpu"
 
 
 def minimise(

@@ -1,0 +1,66 @@
+"""The training history of a stack of sparse autoencoders, as the table `sae_history`."""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from superposition.training import Recorder
+
+
+class History:
+    """Rows of (step, instance): losses, activity, which latents were resampled, and now and then the weights."""
+
+    def __init__(self, sae: dict, n_instances: int, parameters: dict[str, Tensor]):
+        steps, every = sae["training"]["steps"], sae["training"]["log_every"]
+        logged = np.append(np.arange(every, steps, every), steps)
+        n_snapshots = min(sae["training"]["snapshots"], len(logged) + 1)
+        chosen = np.linspace(0, len(logged), n_snapshots).round().astype(int)
+        self.snapshot_steps = set(np.concatenate([[0], logged])[chosen].tolist())
+        self.resampled = torch.zeros(n_instances, sae["n_latents"], dtype=torch.bool)
+        self.frames: list[pd.DataFrame] = []
+        if 0 in self.snapshot_steps:
+            empty = torch.full((n_instances,), float("nan"))
+            self._append(0, empty, empty, torch.full(self.resampled.shape, float("nan")), parameters)
+
+    def close_stretch(
+        self,
+        step: int,
+        reconstruction: Tensor,
+        sparsity: Tensor,
+        fraction_active: Tensor,
+        parameters: dict[str, Tensor],
+    ) -> None:
+        """Add the rows of the stretch that ends with `step`, from its means (see `Activity.take_stretch`)."""
+        self._append(step, reconstruction, sparsity, fraction_active, parameters)
+        self.resampled = torch.zeros_like(self.resampled)
+
+    def _append(self, step, reconstruction, sparsity, fraction_active, parameters) -> None:
+        snapshot = step in self.snapshot_steps
+        n = len(fraction_active)
+        weights = {
+            key: list(parameters[key].detach().cpu().flatten(1).numpy().copy()) if snapshot else [None] * n
+            for key in ("W_enc", "b_enc", "W_dec", "b_dec")
+        }
+        rows = {
+            "step": step,
+            "instance": range(n),
+            "reconstruction_loss": reconstruction.cpu().numpy(),
+            "sparsity_loss": sparsity.cpu().numpy(),
+            "fraction_active": list(fraction_active.cpu().numpy()),
+            "resampled": list(self.resampled.numpy().copy()),
+            **weights,
+        }
+        self.frames.append(pd.DataFrame(rows))
+
+    def to_table(self, recorder: Recorder, name: str, seed: int) -> pd.DataFrame:
+        """Columns: sae, seed, step, instance, loss and its parts (means of the stretch that ends at step),
+        fraction_active and resampled (n_latents), and the flattened weights at snapshot steps, else null."""
+        frame = pd.concat(self.frames, ignore_index=True)
+        losses = {
+            (step, instance): float(value)
+            for step, values in zip(recorder.steps, recorder.losses, strict=True)
+            for instance, value in enumerate(values)
+        }
+        keys = zip(frame["step"], frame["instance"], strict=True)
+        return frame.assign(sae=name, seed=seed, loss=[losses.get(key, float("nan")) for key in keys])
