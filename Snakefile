@@ -4,12 +4,14 @@
 #
 # Each rule file opens with what it needs and what it makes; each rule calls the script of its own name in src/scripts.
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-configfile: workflow.basedir + "/config.yaml"
+configfile: Path(workflow.basedir) / "config.yaml"
 
 
 include: "rules/common.smk"

@@ -5,8 +5,6 @@
 
 
 rule judge_claims:
-    message:
-        "Judging the claims"
     input:
         unpack(tables_of_claims),
     output:
@@ -18,6 +16,8 @@ rule judge_claims:
     params:
         spec=specify("judge_claims", describe_claims, ["claims"]),
         python=python,
+    message:
+        "Judging the claims"
     shell:
         "{params.python} -m scripts.judge_claims --spec {params.spec:q} --claims {output.claims}"
         " --models {input.models} --features {input.features}"

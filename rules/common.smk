@@ -1,4 +1,4 @@
-# What every rule file shares: the checked configuration, and for each step the specification that decides its reruns.
+# What the other files share: the checked configuration, and for each step the specification that decides its reruns.
 #
 # A job is repeated when its specification changes: one canonical JSON text of the step's name, a hash of the code it
 # runs (blind to comments, docstrings and layout), the schema of the tables it writes, and the part of the configuration

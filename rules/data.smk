@@ -5,8 +5,6 @@
 
 
 rule sample_features:
-    message:
-        "Drawing held-out samples of {wildcards.experiment}, seed {wildcards.seed}"
     output:
         samples="results/data/{experiment}/{seed}.safetensors",
     log:
@@ -18,6 +16,7 @@ rule sample_features:
     params:
         spec=specify("sample_features", describe_samples),
         python=python,
+    message:
+        "Drawing held-out samples of {wildcards.experiment}, seed {wildcards.seed}"
     shell:
-        "{params.python} -m scripts.sample_features --spec {params.spec:q}"
-        " --samples {output.samples} > {log} 2>&1"
+        "{params.python} -m scripts.sample_features --spec {params.spec:q} --samples {output.samples} > {log} 2>&1"

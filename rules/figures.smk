@@ -5,8 +5,6 @@
 
 
 rule draw_figure:
-    message:
-        "Drawing {wildcards.figure}"
     input:
         unpack(tables_of_figure),
     output:
@@ -20,6 +18,8 @@ rule draw_figure:
         spec=specify("draw_figure", describe_figure),
         module=drawing_module,
         python=python,
+    message:
+        "Drawing {wildcards.figure}"
     shell:
         "{params.python} -m {params.module} --spec {params.spec:q} --pdf {output.pdf} --png {output.png}"
         " --models {input.models} --features {input.features} --hidden_samples {input.hidden_samples}"

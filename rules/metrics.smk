@@ -6,8 +6,6 @@
 
 
 rule measure_toy_models:
-    message:
-        "Measuring toy models of {wildcards.experiment}, seed {wildcards.seed}"
     input:
         weights="results/models/{experiment}/{seed}.safetensors",
         samples="results/data/{experiment}/{seed}.safetensors",
@@ -24,6 +22,8 @@ rule measure_toy_models:
     params:
         spec=specify("measure_toy_models", describe_toy_models, ["models", "features", "hidden_samples"]),
         python=python,
+    message:
+        "Measuring toy models of {wildcards.experiment}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.measure_toy_models --spec {params.spec:q}"
         " --weights {input.weights} --samples {input.samples} --models {output.models}"
@@ -31,8 +31,6 @@ rule measure_toy_models:
 
 
 rule measure_saes:
-    message:
-        "Measuring autoencoders of {wildcards.sae}, seed {wildcards.seed}"
     input:
         weights="results/saes/{sae}/{seed}.safetensors",
         samples=samples_of_toy_model,
@@ -49,6 +47,8 @@ rule measure_saes:
     params:
         spec=specify("measure_saes", describe_saes, ["saes", "latents", "single_feature_responses"]),
         python=python,
+    message:
+        "Measuring autoencoders of {wildcards.sae}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.measure_saes --spec {params.spec:q}"
         " --weights {input.weights} --samples {input.samples} --saes {output.saes} --latents {output.latents}"

@@ -5,8 +5,6 @@
 
 
 rule train_toy_models:
-    message:
-        "Training toy models of {wildcards.experiment}, seed {wildcards.seed}"
     output:
         weights="results/models/{experiment}/{seed}.safetensors",
         history="results/models/{experiment}/{seed}.parquet",
@@ -21,6 +19,8 @@ rule train_toy_models:
     params:
         spec=specify("train_toy_models", describe_toy_models, ["training_history"]),
         python=python,
+    message:
+        "Training toy models of {wildcards.experiment}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.train_toy_models --spec {params.spec:q} --gpus {resources.gpu}"
         " --weights {output.weights} --history {output.history} > {log} 2>&1"

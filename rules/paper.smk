@@ -5,8 +5,6 @@
 
 
 rule typeset_paper:
-    message:
-        "Typesetting the paper"
     input:
         claims="results/claims.parquet",
         figures=expand("results/figures/{figure}.pdf", figure=FIGURES),
@@ -21,6 +19,8 @@ rule typeset_paper:
     params:
         spec=specify("typeset_paper", describe_paper),
         python=python,
+    message:
+        "Typesetting the paper"
     shell:
         "{params.python} -m scripts.typeset_paper --spec {params.spec:q} --claims {input.claims}"
         " --figures {input.figures} --sources {input.sources}"

@@ -5,8 +5,6 @@
 
 
 rule fit_saes:
-    message:
-        "Fitting autoencoders of {wildcards.sae}, seed {wildcards.seed}"
     input:
         model_weights=weights_of_toy_model,
         samples=samples_of_toy_model,
@@ -24,6 +22,8 @@ rule fit_saes:
     params:
         spec=specify("fit_saes", describe_saes, ["sae_history"]),
         python=python,
+    message:
+        "Fitting autoencoders of {wildcards.sae}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.fit_saes --spec {params.spec:q} --gpus {resources.gpu}"
         " --model_weights {input.model_weights} --samples {input.samples}"

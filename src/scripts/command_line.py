@@ -11,11 +11,6 @@ import os
 import sys
 from collections.abc import Callable
 
-import torch
-
-from superposition.storage import StorageError
-from superposition.training import DivergenceError
-
 
 def run(
     step: Callable, files: list[str], lists: list[str] | None = None, gpu: bool = False, name: str | None = None
@@ -35,10 +30,9 @@ def run(
         parser.add_argument(f"--{option}", nargs="*", default=[])
     if gpu:
         parser.add_argument("--gpus", type=int, default=0)
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:
         step(**vars(parser.parse_args()))
-    except (DivergenceError, StorageError, ValueError, OSError) as error:
+    except (ValueError, ArithmeticError, OSError) as error:
         sys.exit(f"{name or step.__name__}: {error}")
 
 

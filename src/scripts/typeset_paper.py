@@ -17,9 +17,7 @@ from superposition.storage import atomic_path, load_table
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "seaborn", "snakemake", "typst")
 
 
-def typeset_paper(
-    spec: dict, claims: str, numbers: str, pdf: str, figures: list[str], sources: list[str]
-) -> None:
+def typeset_paper(spec: dict, claims: str, numbers: str, pdf: str, figures: list[str], sources: list[str]) -> None:
     quoted = json.dumps(collect_numbers(spec, claims), indent=1, ensure_ascii=False)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

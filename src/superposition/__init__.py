@@ -1,1 +1,1 @@
-"""Superposition and sparse autoencoders in toy models: the models, their training and every measurement made on them."""
+"""Superposition and sparse autoencoders in toy models: models, training and every measurement made on them."""

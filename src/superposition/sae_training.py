@@ -34,8 +34,8 @@ class Activity:
         return torch.stack(list(self.recent)).sum(0) == 0
 
     def take_stretch(self) -> list[Tensor]:
-        """Means since the last call: reconstruction and sparsity loss (instances,), and the fraction of samples on which
-        each latent fired (instances, n_latents)."""
+        """Means since the last call: reconstruction and sparsity loss, both (instances,), and the fraction of samples
+        on which each latent fired, (instances, n_latents)."""
         means = [torch.stack(values).mean(0) for values in zip(*self.stretch, strict=True)]
         self.stretch.clear()
         return means
@@ -92,9 +92,7 @@ def fit_saes(
         features = make_distribution(distribution, probability.to(device).expand(n_instances, -1))
         batches = torch_generator(seed, name, "train", device=device)
         architecture = saes.ARCHITECTURES[sae["architecture"]]
-        _minimise(
-            architecture, parameters, W.to(device), features, *fixed, batches, recorder, close_stretch, resample
-        )
+        _minimise(architecture, parameters, W.to(device), features, *fixed, batches, recorder, close_stretch, resample)
     return parameters, history.to_table(recorder, name, seed)
 
 
@@ -112,7 +110,7 @@ def _minimise(
     close_stretch: Callable[[int, Tensor, Tensor, Tensor], None],
     resample: Callable[[Tensor], None],
 ) -> None:
-    """The specification, trained by autograd on any device; the kernel of the same interface says what is called when."""
+    """The specification, trained by autograd on any device; the kernel's `minimise` says what is called when."""
     activity = Activity(resampling["window"])
 
     def loss_of_step(step: int) -> Tensor:

@@ -5,9 +5,12 @@ the order of jobs, and not on how many other streams were drawn from.
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch  # takes a second to import, and steps that only read tables need none of it
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
@@ -21,7 +24,9 @@ def derive_seed(seed: int, *names: str | int) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def torch_generator(seed: int, *names: str | int, device: torch.device | str = "cpu") -> torch.Generator:
+def torch_generator(seed: int, *names: str | int, device: "torch.device | str" = "cpu") -> "torch.Generator":
+    import torch
+
     return torch.Generator(device=device).manual_seed(derive_seed(seed, *names))
 
 

@@ -1,4 +1,4 @@
-"""What the L1 penalty should do to magnitudes: the autoencoder that is optimal among those as symmetric as the features."""
+"""What the L1 penalty should do to magnitudes: the best autoencoder among those as symmetric as the features."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,9 +9,9 @@ def optimal_symmetric_encoder(W: ArrayLike, x: ArrayLike, sparsity_penalty: floa
     """Slope a and intercept b of the best autoencoder whose latents are the features: z_i = ReLU(a unit(W_i) . h + b).
 
     Its decoder rows are the unit W_i and its decoder bias is zero; a and b minimise the loss of saes.ReluSae on the
-    samples x. On an input of length c along one feature, latent i reads a c + b. For orthogonal features the optimum is
-    a = 1, b = -sparsity_penalty d_in / 2; features in superposition also set off each other's latents, and the optimum is
-    steeper and starts later.
+    samples x. On an input of length c along one feature, latent i reads a c + b. For orthogonal features the optimum
+    is a = 1, b = -sparsity_penalty d_in / 2; features in superposition also set off each other's latents, and the
+    optimum is steeper and starts later.
 
     Args:
         W: (d_in, n_features)

@@ -6,14 +6,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor  # torch takes a second to import, and steps that only read tables need none of it
 
 COLUMN_TYPES = {
     "string": pa.string(),
@@ -63,7 +65,9 @@ def _umask() -> int:
     return mask
 
 
-def save_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict | None = None) -> None:
+def save_tensors(tensors: "dict[str, Tensor]", path: str | Path, metadata: dict | None = None) -> None:
+    from safetensors.torch import save_file
+
     with atomic_path(path) as temporary:
         save_file(
             {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
@@ -72,7 +76,7 @@ def save_tensors(tensors: dict[str, Tensor], path: str | Path, metadata: dict | 
         )
 
 
-def load_tensors(path: str | Path) -> dict[str, Tensor]:
+def load_tensors(path: str | Path) -> "dict[str, Tensor]":
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)

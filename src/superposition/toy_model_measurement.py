@@ -40,9 +40,7 @@ def measure_toy_models(
         kind=model["kind"],
         n_features=model["n_features"],
         n_hidden=model["n_hidden"],
-        learning_rate=parameter_of_instances(
-            experiment, "learning_rate", experiment["training"]["learning_rate"]
-        ),
+        learning_rate=parameter_of_instances(experiment, "learning_rate", experiment["training"]["learning_rate"]),
         loss=losses,
         n_represented=geometry.find_represented(W).sum(-1).numpy(),
         n_superposed=geometry.find_superposed(W).sum(-1).numpy(),

@@ -7,7 +7,7 @@ signed one might count from the end of the array.
 
 import numpy as np
 
-from superposition.kernels.compilation import jit, jit_inlined
+from superposition.kernels.compilation import jit
 
 TILE = 256  # few enough to stay in the cache, enough for long vector loops
 ROW, ROW2, ROW3 = np.uintp(TILE), np.uintp(2 * TILE), np.uintp(3 * TILE)  # distances between rows
