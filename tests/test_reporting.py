@@ -18,13 +18,14 @@ from superposition.reporting import (
 )
 
 NAN = float("nan")
+DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.000123, "1.23e−4"),
-        (12345.6, "1.23e4"),
+        (0.000123, "1.23×10⁻⁴"),
+        (12345.6, "1.23×10⁴"),
         (-0.264, "−0.264"),
         (1.0, "1"),
         (NAN, "–"),
@@ -37,15 +38,15 @@ NAN = float("nan")
         (12.3456, "12.3"),
         (123.456, "123"),
         (1234.5, "1,234"),
-        (-0.00012345, "−1.23e−4"),
+        (-0.00012345, "−1.23×10⁻⁴"),
         (0.001, "0.00100"),
-        (1.5e-10, "1.50e−10"),
-        (2.5e20, "2.50e20"),
+        (1.5e-10, "1.50×10⁻¹⁰"),
+        (2.5e20, "2.50×10²⁰"),
         # rounding carries into the next power of ten
         (0.9996, "1.00"),
         (0.09996, "0.100"),
         (99.96, "100"),
-        (9999.6, "1.00e4"),
+        (9999.6, "1.00×10⁴"),
         (0.00099996, "0.00100"),
     ],
 )
@@ -61,7 +62,7 @@ def test_measured_numbers(value, text):
         (-0.2 + 0.05, "−0.15"),  # which is -0.15000000000000002
         (2, "2"),
         (20_000, "20,000"),
-        (1e-5, "1e−5"),
+        (1e-5, "10⁻⁵"),
         (0.05, "0.05"),
     ],
 )
@@ -195,7 +196,7 @@ def test_all_of_a_training_is_told():
     toy, _ = configurations({"training": changes, "importance": {"curve": "geometric", "base": 0.9}})
     expected = "AdamW, learning rate 0.001 (cosine after 10 steps of warm-up), weight decay 0.01, 20 steps of 64"
     assert toy["training"] == expected
-    assert toy["importance"] == "0.9^i"
+    assert toy["importance"] == "0.9ⁱ"
     _, autoencoder = configurations(autoencoder={"resampling": {"method": "simple", "every": 2500, "window": 500}})
     assert autoencoder["resampling"] == "simple, every 2,500 steps, silent for 500"
 
@@ -204,5 +205,5 @@ def test_no_measured_number_is_lost_to_formatting():
     for exponent in range(-8, 12):
         for mantissa in (1.0, 1.2345, -4.999, 9.994, -9.996):
             value = mantissa * 10**exponent
-            text = format_number(value).replace("−", "-").replace(",", "")
+            text = format_number(value).replace("−", "-").replace(",", "").replace("×10", "e").translate(DIGITS)
             assert math.isclose(float(text), value, rel_tol=6e-3)

@@ -1,13 +1,13 @@
 """What the paper quotes, as a dictionary of texts: verdicts counted, numbers formatted, configurations listed."""
 
 import math
-import re
 
 import pandas as pd
 
 from superposition.claims.judging import judge_whole
 
 VERDICTS = ("reproduced", "borderline", "failed", "not measured")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 RELATION_SIGNS = {"<=": "≤", ">=": "≥", "in": "∈"}
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
 
@@ -28,8 +28,12 @@ def format_number(value: float, digits: int = 3) -> str:
 
 
 def _tidy(text: str) -> str:
-    """A true minus sign, and exponents without a plus or leading zeros."""
-    return re.sub(r"e([+-])0*", lambda match: "e" + match[1].strip("+"), text).replace("-", "\N{MINUS SIGN}")
+    """A true minus sign, and powers of ten as they are written by hand: 1e-05 becomes 10⁻⁵."""
+    mantissa, _, exponent = text.partition("e")
+    if exponent:
+        power = f"10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+        mantissa = {"1": power, "-1": f"-{power}"}.get(mantissa, f"{mantissa}×{power}")
+    return mantissa.replace("-", "\N{MINUS SIGN}")
 
 
 def format_setting(value: float) -> str:
@@ -108,7 +112,7 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
             ),
             "importance": "uniform"
             if block["importance"]["curve"] == "uniform"
-            else f"{describe_values(block['importance']['base'])}^i",
+            else f"{describe_values(block['importance']['base'])}ⁱ",
             "restarts": describe_values(block["restarts"]),
             "training": describe_training(block["training"], block["sweep"]),
             "held_out": describe_values(block["evaluation"]["n_samples"]),

@@ -110,15 +110,15 @@ CLAIMS = [
         (BASE, PLAIN, SIMPLE),
         ("sae_shrinkage",),
         (
-            Part("gamma without resampling", lambda t: mean_over_saes(t, PLAIN, "gamma"), "<", (0.85,)),
-            Part("gamma with simple resampling", lambda t: mean_over_saes(t, SIMPLE, "gamma"), "<", (0.85,)),
+            Part("γ without resampling", lambda t: mean_over_saes(t, PLAIN, "gamma"), "<", (0.85,)),
+            Part("γ with simple resampling", lambda t: mean_over_saes(t, SIMPLE, "gamma"), "<", (0.85,)),
         ),
     ),
     Claim(
         "A5-shrinkage-line",
         SECTION,
         "derived from the loss for a feature on its own; Rajamanoharan et al. 2024 (Gated SAEs), figure 2",
-        "On a lone feature of length c a recovered latent reads f = max(0, c - lambda d / 2).",
+        "On a lone feature of length c a recovered latent reads f = max(0, c − λd/2).",
         (BASE, SIMPLE),
         ("sae_shrinkage",),
         (
