@@ -3,15 +3,11 @@
 #   config.yaml -> held-out data -> toy models -> sparse autoencoders -> metrics -> claims -> figures -> paper
 #
 # Each rule file opens with what it needs and what it makes; each rule calls the script of its own name in src/scripts.
-
-from pathlib import Path
+# The configuration is read and checked in rules/common.smk.
 
 from snakemake.utils import min_version
 
 min_version("9.27")
-
-
-configfile: Path(workflow.basedir) / "config.yaml"
 
 
 include: "rules/common.smk"

@@ -6,26 +6,44 @@
 # Snakemake does not record because it depends on `threads` and `output`.
 
 import json
+import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-PROJECT = Path(workflow.basedir)
+PROJECT = Path(workflow.basedir).resolve()
 SOURCE = PROJECT / "src"
 sys.path.insert(0, str(SOURCE))
 
-from pipeline.configuration import ConfigurationError, find_duplicate_keys, load_configuration, load_yaml
-from pipeline.fingerprint import fingerprint
+from pipeline.configuration import ConfigurationError, load_configuration, load_yaml
+from pipeline.fingerprint import FingerprintError, fingerprint
 
-try:
-    repeated = [line for path in workflow.configfiles for line in find_duplicate_keys(path)]
-    if repeated:
-        raise ConfigurationError("\n".join(repeated))
-    config = load_configuration(config, PROJECT / "schemas/config.schema.yaml", PROJECT)
-except ConfigurationError as error:
+CONFIGURATION = PROJECT / "config.yaml"
+
+
+def stop(error):
+    """End before the first job, with the lines of `error` alone."""
     print(error, file=sys.stderr)
     sys.exit(1)
+
+
+# Snakemake, which reads the files next, says neither where one is not valid YAML nor that it gives a key twice.
+for path in (CONFIGURATION, *workflow.configfiles):
+    try:
+        if not isinstance(load_yaml(path), dict):
+            stop(f"{path}: not a configuration, allowed are mappings from keys to values")
+    except ConfigurationError as error:
+        stop(error)
+
+
+configfile: CONFIGURATION
+
+
+try:
+    config = load_configuration(config, PROJECT / "schemas/config.schema.yaml", PROJECT)
+except ConfigurationError as error:
+    stop(error)
 
 TOY_MODELS, SAES, FIGURES = config["toy_models"], config["saes"], config["figures"]
 SEEDS = range(config["first_seed"], config["first_seed"] + config["seeds"])
@@ -67,12 +85,20 @@ def python(wildcards, output, threads):
     return " ".join(["env", *assignments, shlex.quote(sys.executable)])
 
 
+def hash_code(module):
+    """The hash of a module and of all that it imports from the project."""
+    try:
+        return fingerprint(module, SOURCE)
+    except FingerprintError as error:
+        stop(error)
+
+
 def specify(step, describe, tables=()):
     """A params function: the specification of `step`, with what `describe(wildcards)` takes from the configuration."""
 
     def spec(wildcards):
         schemas = {name: describe_table(name) for name in tables}
-        common = {"step": step, "code": fingerprint(f"scripts.{step}", SOURCE), "tables": schemas}
+        common = {"step": step, "code": hash_code(f"scripts.{step}"), "tables": schemas}
         return json.dumps(common | describe(wildcards), sort_keys=True, separators=(",", ":"))
 
     return spec
@@ -123,7 +149,8 @@ def describe_figure(wildcards):
     figure = FIGURES[wildcards.figure]
     experiments = {name: TOY_MODELS[name] for name in figure["toy_models"]}
     experiments |= {name: SAES[name] for name in figure["saes"]}
-    return {"drawing": fingerprint(drawing_module(wildcards), SOURCE), "experiments": experiments}
+    drawing = hash_code(drawing_module(wildcards))
+    return {"drawing": drawing, "experiments": experiments, "order": list(experiments)}
 
 
 def describe_paper(wildcards):
@@ -158,5 +185,9 @@ def samples_of_toy_model(wildcards):
 
 
 def paper_sources(wildcards):
-    """The text of the paper: everything under paper/ that is typeset or read while typesetting."""
-    return sorted(str(path) for path in (PROJECT / "paper").rglob("*") if path.suffix in (".typ", ".bib", ".rst"))
+    """The text of the paper: everything under paper/ that is typeset or read while typesetting.
+
+    Relative to the working directory: a path that changed with the place of the project would repeat the job.
+    """
+    paths = [path for path in (PROJECT / "paper").rglob("*") if path.suffix in (".typ", ".bib", ".rst")]
+    return sorted(os.path.relpath(path) for path in paths)

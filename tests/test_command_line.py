@@ -6,10 +6,8 @@ import subprocess
 import sys
 
 import pytest
-import torch
 from builders import ROOT, toy_model
 
-from scripts import command_line
 from scripts.command_line import provenance, run
 from superposition.storage import StorageError
 from superposition.training import DivergenceError
@@ -17,7 +15,6 @@ from superposition.training import DivergenceError
 
 def call(monkeypatch, arguments, step, **options):
     monkeypatch.setattr(sys, "argv", ["step", *arguments])
-    monkeypatch.setattr(command_line.torch, "set_num_threads", lambda n: None)
     run(step, **options)
 
 
@@ -100,16 +97,6 @@ def test_wrong_command_lines_are_explained(monkeypatch, capsys, arguments, compl
         call(monkeypatch, arguments, lambda **paths: None, files=["weights"])
     assert ended.value.code == 2
     assert complaint in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_threads_are_those_granted(monkeypatch):
-    granted = []
-    monkeypatch.setattr(sys, "argv", ["step", "--spec", "{}"])
-    monkeypatch.setattr(torch, "set_num_threads", granted.append)
-    for value in ("4", None):
-        monkeypatch.setenv("OMP_NUM_THREADS", value) if value else monkeypatch.delenv("OMP_NUM_THREADS")
-        run(lambda spec: None, files=[])
-    assert granted == [4, 1]
 
 
 def test_origin_depends_on_the_specification_alone(monkeypatch, tmp_path):

@@ -241,3 +241,10 @@ def test_resampling_is_told_in_the_stretch_that_follows():
     _, history = fit(sae(resampling=resampling, training=training, restarts=4), W=ONE_FEATURE)
     told = [flags(history)[i].any().item() for i in range(4)]  # at steps 10, 20, 30, 40
     assert told == [False, False, True, False]
+
+
+def test_resampling_within_the_first_stretch_is_not_told_of_the_start():
+    resampling = {"method": "simple", "every": 10, "window": 5}
+    training = {"steps": 20, "log_every": 20, "snapshots": 2}
+    _, history = fit(sae(resampling=resampling, training=training, restarts=4), W=ONE_FEATURE)
+    assert [told.any().item() for told in flags(history)] == [False, True]  # at steps 0 and 20

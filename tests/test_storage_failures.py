@@ -5,6 +5,7 @@ import stat
 
 import pyarrow.dataset
 import pytest
+import safetensors.torch
 import torch
 from sample_table import SCHEMA, frame
 
@@ -46,7 +47,7 @@ def write_half(content, path, *args, **kwargs):
 @pytest.mark.parametrize(
     ("owner", "writer", "save"),
     [
-        (storage, "save_file", lambda path: save_tensors({"W": torch.ones(2)}, path)),
+        (safetensors.torch, "save_file", lambda path: save_tensors({"W": torch.ones(2)}, path)),
         (storage.pq, "write_table", lambda path: save_table(frame(), path, SCHEMA)),
     ],
 )

@@ -26,11 +26,13 @@ def draw_figure(draw: Callable[[dict[str, pd.DataFrame], dict[str, dict]], Figur
     """Call `draw` with what the command line names.
 
     Args:
-        draw: (tables by name, each with the rows of all experiments and seeds; configuration blocks by experiment id)
+        draw: (tables by name, each with the rows of all experiments and seeds; configuration blocks by experiment id,
+            in the order of the figure's own block)
     """
 
     def step(spec: dict, pdf: str, png: str, **tables: list[str]) -> None:
-        figure = draw({name: load_tables(paths) for name, paths in tables.items() if paths}, spec["experiments"])
+        experiments = {name: spec["experiments"][name] for name in spec["order"]}
+        figure = draw({name: load_tables(paths) for name, paths in tables.items() if paths}, experiments)
         save_figure(figure, pdf, png, provenance(spec))
 
     run(step, files=["pdf", "png"], lists=TABLES, name=Path(draw.__code__.co_filename).stem)

@@ -1,8 +1,10 @@
 """How every kernel is compiled, and where the machine code is kept."""
 
+import atexit
 import functools
 import hashlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -18,23 +20,28 @@ def cache_folder() -> Path:
 
     Numba looks for changes only in the file of the function that it compiles, not in those of the functions that it
     calls, so without the name an edit of `sampling.py` would leave the old sampler inside a cached training step.
+    Where neither can be written to, the machine code lasts as long as the process.
     """
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
-    parent = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(parent) / "superposition-kernels" / digest.hexdigest()[:16]
     try:
+        parent = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(parent) / "superposition-kernels" / digest.hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # no home, or a read-only one
-        return Path(tempfile.gettempdir()) / f"superposition-kernels-{os.getuid()}" / digest.hexdigest()[:16]
-    return folder
+        if os.access(folder, os.W_OK):
+            return folder
+    except (OSError, RuntimeError):  # a read-only place, or no home
+        pass
+    temporary = Path(tempfile.mkdtemp(prefix="superposition-kernels-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    return temporary
 
 
 numba.config.CACHE_DIR = str(cache_folder())
 
 jit = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy", fastmath=FASTMATH)
 
-# For functions that a small model spends little time in: calls between compiled functions count array references, which
-# costs as much as a short row's arithmetic.
+# For functions of which a caller has several: a function that calls others, unless they become part of it, counts the
+# references to its arrays, and that costs a small model as much as its arithmetic.
 jit_inlined = functools.partial(jit, forceinline=True)

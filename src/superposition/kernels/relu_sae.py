@@ -56,7 +56,7 @@ def _rectify(z, lanes, samples_per_lane, fired):
         row, row_sum = start_of(j), np.float32(0)
         count = np.int32(0)
         for lane in range(np.uintp(lanes)):
-            active = 0 if z[row + lane] <= 0 else z[row + lane]  # this way round a NaN stays
+            active = np.float32(0) if z[row + lane] <= 0 else z[row + lane]  # this way round a NaN stays
             z[row + lane] = active
             row_sum += active
             count += np.int32(active > 0)

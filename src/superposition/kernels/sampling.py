@@ -2,7 +2,15 @@
 
 Where features are common every (feature, sample) is drawn, in vectors. Where they are rare only the features that are
 present cost time: the gaps between them are geometric. Samples without any feature, which are all alike, are then left
-out of the tile and counted.
+out of the tiles and counted.
+
+A batch is taken like this, with cursor and block from `empty_block`:
+
+    begin_batch(cursor, n_samples)
+    sample_common(...) or sample_rare(...) until there are 0 lanes; each lane is one sample
+    take_empty(...): one more lane, which stands for all the samples that were left out
+
+A draw has 31 bits: probabilities are resolved to 2^-31, and magnitudes to 2^-24 or better.
 """
 
 import numpy as np
@@ -12,11 +20,9 @@ from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.random_lanes import DRAWS, advance, natural_logarithm
 from superposition.kernels.tiles import ROW, ROW2, ROW3, TILE, start_of
 
-RARE = 0.1  # largest feature probability of an instance up to which gaps can be the faster way
-VERY_RARE = (
-    0.02  # and up to which they always are; between the two, where MANY_EMPTY samples can be left out (measured)
-)
-MANY_EMPTY = 0.3
+# Measured: where gaps are faster. Always up to VERY_RARE, the largest probability of an instance's features, and up to
+# RARE if so many samples are empty that leaving them out pays for the gaps.
+VERY_RARE, RARE, MANY_EMPTY = 0.02, 0.1, 0.3
 BLOCK = 64  # gaps drawn at once
 LOWEST_RATE = 1e-6  # of candidates, so that gaps stay countable
 ONE_DRAW = 2.0**-7  # smallest probability at which one draw decides both presence and magnitude
@@ -30,7 +36,7 @@ def sampling_tables(probability: Tensor) -> tuple[np.ndarray, np.ndarray, np.nda
         scale: (instances, n_features) float32, what makes such a draw a magnitude; 0 asks for a second draw, so that
             every magnitude is resolved to 2^-24 or better
         gap_scale: (instances,) float32, 1 / ln(1 - rate) where presence is drawn by gaps between candidates of that
-            rate, of which a feature keeps p / rate; else 0. There last and scale refer to p / rate
+            rate, of which a feature keeps p / rate; else 0. There `last` is of p / rate, and scale is not used
     """
     p = probability.double().cpu().numpy()
     highest = p.max(axis=1)
@@ -58,13 +64,8 @@ def _draw_once(x, feature, lanes, state, last, scale):
 @jit_inlined
 def _draw_pair(x, feature, lanes, state, last, scale):
     """The same for this feature and the next: the generators are loaded and stored once."""
-    row, last0, scale0, last1, scale1 = (
-        start_of(feature),
-        last[feature],
-        scale[feature],
-        last[feature + 1],
-        scale[feature + 1],
-    )
+    row, last0, last1 = start_of(feature), last[feature], last[feature + 1]
+    scale0, scale1 = scale[feature], scale[feature + 1]
     for lane in range(np.uintp(lanes)):
         s0, s1, s2, s3 = state[lane], state[lane + ROW], state[lane + ROW2], state[lane + ROW3]
         draw0, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
@@ -88,7 +89,7 @@ def _draw_twice(x, feature, lanes, state, last):
 
 @jit
 def empty_block():
-    """Room for what `next_tile` keeps between tiles: gaps, decisions, magnitudes (see draw_candidates) and cursor (see
+    """Room for what sampling keeps between tiles: gaps, decisions, magnitudes (see draw_candidates) and cursor (see
     begin_batch)."""
     gaps, decisions = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
     return gaps, decisions, np.empty(BLOCK, np.float32), np.empty(3, np.int64)

@@ -132,7 +132,8 @@ def minimise(
         training: the `training` block of the configuration
         seeds: one per instance, of its own stream of samples: an instance's result does not depend on the others
     """
-    packed = pack(parameters)
+    ordered = {name: parameters[name] for name in ("W", "b_final")}
+    packed = pack(ordered)
     fixed = (
         training["batch_size"], float(training["weight_decay"]), learning_rate.double().numpy(), seed_lanes(seeds),
         *sampling_tables(probability), importance.numpy(), CORNER[kind], parameters["W"].shape[1],
@@ -142,6 +143,6 @@ def minimise(
         end = min(begin + recorder.every, training["steps"])
         losses = train(update_factors(training, begin, end), *fixed)
         recorder.record(end, torch.from_numpy(losses).float(), learning_rate)
-    unpack(packed, parameters)
+    unpack(packed, ordered)
     for name, parameter in parameters.items():
         check_finite(parameter, training["steps"], learning_rate, name)

@@ -1,0 +1,132 @@
+"""Mistakes of the user and broken results: each ends with a line that says what to mend, and leaves no result."""
+
+import pytest
+from workflow_runs import TINY, Project, errors_of
+
+
+def assert_refused(project: Project, *expected: tuple[str, ...]) -> None:
+    """A run starts no job and ends with a line per problem, each with the texts of one of `expected`."""
+    run = project.snakemake("--cores", "2")
+    lines = errors_of(run)
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert len(lines) == len(expected), lines
+    for line, texts in zip(lines, expected, strict=True):
+        assert all(text in line for text in texts), line
+    assert list(project.results.iterdir()) == []
+    assert "Traceback" not in run.stderr
+
+
+def test_good_input_is_accepted(fresh):
+    run = fresh.snakemake("--dry-run")
+    assert run.returncode == 0
+    assert errors_of(run) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "texts"),
+    [
+        (
+            {"toy_models": {"five_in_two": {"training": {"stpes": 300}}}},
+            ("toy_models.five_in_two.training.stpes", "300", "allowed are steps,", "did you mean 'steps'?"),
+        ),
+        ({"seeds": "three"}, ("seeds", "'three'", "allowed are integers from 1 to")),
+        (
+            {"saes": {"relu_no_resampling": {"toy_model": "five_in_tow"}}},
+            (
+                "saes.relu_no_resampling.toy_model",
+                "'five_in_tow'",
+                "allowed are the toy models",
+                "'five_in_two_sparse'",
+            ),
+        ),
+        (
+            {"figures": {"features_in_2d": {"toy_models": ["five_in_tree"]}}},
+            ("figures.features_in_2d.toy_models[0]", "'five_in_tree'", "allowed are the toy models"),
+        ),
+        (
+            {"figures": {"features_in_2d": {"script": "feature_in_2d"}}},
+            ("figures.features_in_2d.script", "'feature_in_2d'", "did you mean 'features_in_2d'?"),
+        ),
+    ],
+)
+def test_a_mistake_in_the_configuration(fresh, changes, texts):
+    fresh.configure(changes)
+    assert_refused(fresh, texts)
+
+
+def test_all_mistakes_at_once(fresh):
+    fresh.configure({"seeds": 0, "toy_models": {"five_in_two": {"restarts": 2.5, "modle": {}}}})
+    assert_refused(
+        fresh,
+        ("seeds", "0", "allowed are integers from 1"),
+        ("toy_models.five_in_two.restarts", "2.5", "allowed are integers"),
+        ("toy_models.five_in_two.modle", "unknown key", "did you mean 'model'?"),
+    )
+
+
+@pytest.mark.parametrize("file", ["config.yaml", TINY])
+def test_a_key_that_is_given_twice(fresh, file):
+    fresh.append(file, "\nseeds: 4\n")
+    assert_refused(fresh, (f"{file}, line", "seeds is given again", "allowed is once"))
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ("seeds: 3\ntoy_models: [\n", ("config.yaml, line 3, column 1", "not valid YAML")),
+        ("- seeds\n", ("config.yaml", "allowed are mappings")),
+        ("", ("config.yaml", "allowed are mappings")),
+    ],
+)
+def test_a_file_that_is_no_configuration(fresh, content, texts):
+    fresh.edit("config.yaml", lambda before: content)
+    assert_refused(fresh, texts)
+
+
+def test_code_that_is_no_python(fresh):
+    fresh.edit("src/figures/sae_recovery.py", lambda text: "def broken(:\n" + text)
+    run = fresh.snakemake("--cores", "2")
+    assert run.returncode == 1
+    assert errors_of(run)[-1].endswith("src/figures/sae_recovery.py, line 1: not valid Python (invalid syntax)")
+    assert list(fresh.results.iterdir()) == []
+    assert "Traceback" not in run.stderr
+
+
+def test_training_that_diverges(fresh):
+    # Each step multiplies the weights by 1 - learning_rate * weight_decay = -99: beyond float32 after 20 of them.
+    extreme = {"optimizer": "adamw", "learning_rate": 10, "weight_decay": 10, "log_every": 50}
+    fresh.configure({"toy_models": {"five_in_two_sparse": {"training": extreme}}})
+    run = fresh.snakemake("--cores", "1", "results/models/five_in_two_sparse/0.safetensors")
+    assert run.returncode == 1
+    log = (fresh.results / "logs/train_toy_models/five_in_two_sparse/0.log").read_text()
+    assert log.splitlines() == [line for line in log.splitlines() if "training diverged" in line]
+    assert all(text in log for text in ("train_toy_models: ", "instance 0", "step 50", "learning rate 10"))
+    assert log.strip() in run.stderr
+    assert fresh.list_results() == []
+
+
+def test_a_file_that_is_cut_off_is_named(finished):
+    weights, table = "results/models/five_in_two_sparse/0.safetensors", "results/metrics/models/five_in_two/1.parquet"
+    for path in (weights, table):
+        content = (finished.root / path).read_bytes()
+        (finished.root / path).write_bytes(content[: len(content) // 2])
+    figure, fitted = "results/figures/represented_features.pdf", "results/saes/relu_no_resampling/0.safetensors"
+    run = finished.snakemake("--cores", "2", figure, fitted)
+    assert run.returncode == 1
+    for reader, path in (("represented_features", table), ("fit_saes", weights)):
+        [line] = [line for line in run.stderr.splitlines() if line.startswith(f"{reader}: ")]
+        assert path in line
+        assert "delete it and run again" in line
+    assert "Traceback" not in run.stderr
+    assert not (finished.root / figure).exists()
+    assert not (finished.root / fitted).exists()
+
+
+def test_a_file_of_another_kind_is_named(finished):
+    table = finished.results / "metrics/models/five_in_two/1.parquet"
+    table.write_bytes((finished.results / "figures/represented_features.png").read_bytes())
+    run = finished.snakemake("--cores", "1", "results/claims.parquet")
+    assert run.returncode == 1
+    assert "judge_claims: results/metrics/models/five_in_two/1.parquet: not a readable Parquet file" in run.stderr
+    assert not (finished.results / "claims.parquet").exists()

@@ -1,0 +1,62 @@
+"""Where compiled kernels are kept, and what the compiler may not assume."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from superposition.kernels import compilation
+from superposition.kernels.compilation import FASTMATH, cache_folder, jit
+
+SOURCE = str(Path(compilation.__file__).parents[2])
+
+
+def test_the_folder_is_named_by_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "chosen"))
+    folder = cache_folder()
+    assert folder.is_relative_to(tmp_path / "chosen")
+    assert folder.is_dir()
+    assert cache_folder() == folder
+
+
+def test_the_folder_changes_with_the_sources(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    package = tmp_path / "kernels"
+    package.mkdir()
+    monkeypatch.setattr(compilation, "__file__", str(package / "compilation.py"))
+    (package / "a.py").write_text("x = 1")
+    first = cache_folder()
+    (package / "a.py").write_text("x = 2")
+    assert cache_folder() != first
+
+
+def test_without_a_writable_folder_there_is_a_temporary_one(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
+    folder = cache_folder()
+    assert folder.is_dir()
+    assert not folder.is_relative_to(tmp_path)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700  # what is loaded from there is run
+
+
+def test_kernels_are_kept_in_the_folder(tmp_path):
+    program = "from superposition.kernels.tiles import start_of; start_of(3)"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": SOURCE}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
+    assert list(tmp_path.rglob("tiles.start_of*.nbc"))
+
+
+def test_nothing_is_assumed_finite():
+    assert not FASTMATH & {"nnan", "ninf", "fast", "afn"}
+
+    @jit
+    def clip(values):
+        for i in range(len(values)):
+            values[i] = 0 if values[i] <= 0 else values[i]
+
+    values = np.array([np.nan, -1, 2, np.inf, -np.inf] * 16, np.float32)
+    clip(values)
+    np.testing.assert_array_equal(values, np.array([np.nan, 0, 2, np.inf, 0] * 16, np.float32))

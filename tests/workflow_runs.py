@@ -1,0 +1,156 @@
+"""Copies of the project in which tests run Snakemake as the command line does; its own results are never used."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = "tests/config.yaml"
+SOURCES = (
+    "Snakefile",
+    "config.yaml",
+    TINY,
+    "environment.yml",
+    ".gitignore",
+    "rules",
+    "schemas",
+    "src",
+    "paper",
+    "profiles",
+)
+LONGEST_RUN = 600  # seconds; a run that takes longer hangs
+NOTICES = ("Using workflow specific profile", "Config file ")  # what Snakemake says to standard error when all is well
+AUTHOR = {
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in (("NAME", "tests"), ("EMAIL", "tests@example.org"), ("DATE", "2000-01-01T00:00:00Z"))
+}
+
+Plan = dict[str, set[str]]  # rule -> its jobs: "experiment/seed", or the name of what is made
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project, run as the tiny twin."""
+
+    root: Path
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "snakemake", f"--configfile={TINY}", *arguments]
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            env=make_environment(),
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_RUN,
+        )
+
+    def run(self, *arguments: str) -> None:
+        run = self.snakemake(*arguments)
+        assert run.returncode == 0, run.stdout + run.stderr
+
+    def plan(self) -> Plan:
+        """The jobs that a run would start now."""
+        run = self.snakemake("--summary")
+        assert run.returncode == 0, run.stdout + run.stderr
+        header, *rows = (line.split("\t") for line in run.stdout.splitlines())
+        plan: Plan = {}
+        for row in rows:
+            file = dict(zip(header, row, strict=True))
+            if file["plan"] != "no update":
+                plan.setdefault(file["rule"], set()).add(name_job(file["output_file"]))
+        return plan
+
+    def edit(self, path: str, change: Callable[[str], str]) -> None:
+        """Rewrite a file; an edit that changes nothing is a mistake of the test."""
+        before = (self.root / path).read_text(encoding="utf-8")
+        after = change(before)
+        assert after != before
+        (self.root / path).write_text(after, encoding="utf-8")
+
+    def append(self, path: str, text: str) -> None:
+        self.edit(path, lambda before: before + text)
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Replace `old`, which must stand in the file once."""
+        assert (self.root / path).read_text(encoding="utf-8").count(old) == 1
+        self.edit(path, lambda before: before.replace(old, new))
+
+    def configure(self, changes: dict) -> None:
+        """Lay `changes` over the tiny twin's configuration."""
+        self.edit(TINY, lambda before: yaml.safe_dump(overlay(yaml.safe_load(before), changes), sort_keys=False))
+
+    def files(self, pattern: str) -> Iterator[Path]:
+        """The files that match, but for links, which lead to files that are listed already."""
+        return (path for path in self.root.glob(pattern) if path.is_file() and not path.is_symlink())
+
+    def list_results(self) -> list[str]:
+        """All that lies under results but the logs, hidden files included, relative to it."""
+        paths = [path.relative_to(self.results) for path in self.results.rglob("*") if path.is_file()]
+        return sorted(str(path) for path in paths if path.parts[0] not in ("logs", ".gitkeep"))
+
+    def copy(self, folder: Path) -> "Project":
+        """A copy with all results and Snakemake's records of them, as old as the originals."""
+        shutil.copytree(self.root, folder, symlinks=True)
+        return Project(folder)
+
+
+def make_project(folder: Path) -> Project:
+    """The project as it stands but without results, committed to a repository of its own where there is git.
+
+    The same sources give the same commit.
+    """
+    for source in SOURCES:
+        target = folder / source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        else:
+            shutil.copy2(ROOT / source, target)
+    (folder / "results").mkdir()
+    if shutil.which("git"):
+        for command in (
+            ["init", "--quiet"],
+            ["add", "."],
+            ["commit", "--quiet", "--no-gpg-sign", "--message", "tests"],
+        ):
+            subprocess.run(["git", *command], cwd=folder, env=make_environment(), check=True, capture_output=True)
+    return Project(folder)
+
+
+def make_environment() -> dict[str, str]:
+    """The caller's environment without what would change a run or a commit."""
+    foreign = ("PYTHONPATH", "SNAKEMAKE_", "SUPERPOSITION_", "GIT_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | AUTHOR
+
+
+def name_job(output: str) -> str:
+    """results/models/five_in_two/0.parquet -> five_in_two/0; results/figures/sae_recovery.png -> sae_recovery"""
+    path = Path(output)
+    return f"{path.parent.name}/{path.stem}" if path.stem.isdecimal() else path.stem
+
+
+def overlay(base: dict, changes: dict) -> dict:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = overlay(base[key], value) if both else value
+    return merged
+
+
+def errors_of(run: subprocess.CompletedProcess[str]) -> list[str]:
+    """The lines of standard error that are no notices."""
+    return [line for line in run.stderr.splitlines() if line and not line.startswith(NOTICES)]
