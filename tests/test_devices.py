@@ -1,11 +1,13 @@
 """GPU slots: never too many jobs on a device, and none lost with a job that is killed."""
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,7 +22,14 @@ def gpus(monkeypatch, tmp_path):
     """Two devices that the code believes to be there; lock files go to tmp_path."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(devices, "POLL_SECONDS", 0.01)
+    polls = itertools.count()
+
+    def wait_briefly(seconds):
+        time.sleep(0.01)
+        if next(polls) > 1_000:
+            raise TimeoutError("a test waits for a slot that never comes free")
+
+    monkeypatch.setattr(devices, "time", SimpleNamespace(sleep=wait_briefly))
     for name in ("SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES", "SUPERPOSITION_SLOTS_PER_DEVICE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
@@ -28,7 +37,7 @@ def gpus(monkeypatch, tmp_path):
 
 
 def claim_all(n, **arguments):
-    """The devices of n claims that are held at once; ends with an error if any has to wait."""
+    """The devices of n claims that are held at once."""
     if n == 0:
         return []
     with claim_device(1, **arguments) as device:
@@ -68,7 +77,7 @@ def test_job_without_a_slot_waits_for_one(gpus):
             devices_held.append(device)
             started.set()
 
-    thread = threading.Thread(target=job)
+    thread = threading.Thread(target=job, daemon=True)
     with claim_device(1):
         with claim_device(1):
             thread.start()
@@ -109,7 +118,7 @@ def test_never_more_jobs_than_slots(gpus, slots_per_device):
                 running.remove(device)
                 jobs.append(device)
 
-    threads = [threading.Thread(target=job) for _ in range(12)]
+    threads = [threading.Thread(target=job, daemon=True) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:

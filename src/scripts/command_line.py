@@ -32,7 +32,7 @@ def run(
         parser.add_argument("--gpus", type=int, default=0)
     try:
         step(**vars(parser.parse_args()))
-    except (ValueError, ArithmeticError, OSError) as error:
+    except (ValueError, FloatingPointError, OSError) as error:
         sys.exit(f"{name or step.__name__}: {error}")
 
 

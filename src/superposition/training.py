@@ -13,7 +13,7 @@ from superposition.optimizers import Adam, schedule_factor
 from superposition.progress import Progress
 
 
-class DivergenceError(ArithmeticError):
+class DivergenceError(FloatingPointError):
     """A loss or a weight became NaN or infinite; the line names step, instance and learning rate."""
 
 
