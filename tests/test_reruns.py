@@ -1,4 +1,4 @@
-"""What an edit makes Snakemake run again: an edit is made beside a finished run, and the planned jobs are read."""
+"""What an edit of anything but the configuration makes Snakemake run again, read beside a finished run."""
 
 import ast
 import os
@@ -10,47 +10,8 @@ from collections.abc import Callable
 
 import pytest
 import yaml
-from workflow_runs import ROOT, TINY, Plan, Project, overlay
-
-from pipeline.configuration import load_configuration, load_yaml
-
-CONFIG = load_configuration(
-    overlay(load_yaml(ROOT / "config.yaml"), load_yaml(ROOT / TINY)), ROOT / "schemas/config.schema.yaml", ROOT
-)
-TOY_MODELS, SAES, FIGURES = CONFIG["toy_models"], CONFIG["saes"], CONFIG["figures"]
-SEEDS = (0, 1)
-TOY_MODEL, OTHER_TOY_MODEL, SAE = "five_in_two_sparse", "five_in_two", "relu_simple_resampling"
-CLAIMS, PAPER = {"judge_claims": {"claims"}}, {"typeset_paper": {"paper"}}
-
-
-def jobs(names, seeds=SEEDS) -> set[str]:
-    return {f"{name}/{seed}" for name in names for seed in seeds}
-
-
-def figures_of(*names: str) -> set[str]:
-    """The figures that show an experiment."""
-    return {figure for figure, block in FIGURES.items() if {*block["toy_models"], *block["saes"]} & {*names}}
-
-
-def saes_of(toy_model: str) -> list[str]:
-    return [sae for sae, block in SAES.items() if block["toy_model"] == toy_model]
-
-
-def fitting(saes, seeds=SEEDS) -> Plan:
-    return {"fit_saes": jobs(saes, seeds), "measure_saes": jobs(saes, seeds)}
-
-
-def training(toy_model: str, seeds=SEEDS) -> Plan:
-    trained = {"train_toy_models": jobs([toy_model], seeds), "measure_toy_models": jobs([toy_model], seeds)}
-    return trained | fitting(saes_of(toy_model), seeds)
-
-
-def gathering(figures: set[str]) -> Plan:
-    return CLAIMS | {"draw_figure": figures} | PAPER
-
-
-def nonempty(plan: Plan) -> Plan:
-    return {rule: names for rule, names in plan.items() if names}
+from workflow_plans import CLAIMS, FIGURES, PAPER, SAES, TOY_MODELS, figures_of, fitting, gathering, jobs
+from workflow_runs import Project
 
 
 def add_code(text: str) -> str:
@@ -123,83 +84,6 @@ def first_line(statement: ast.stmt) -> int:
 def find_documented(tree: ast.Module) -> list[ast.AST]:
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
     return [node for node in ast.walk(tree) if isinstance(node, kinds) and node.body]
-
-
-# --- configuration ---
-
-
-@pytest.mark.parametrize(
-    ("changes", "plan"),
-    [
-        (
-            {"toy_models": {TOY_MODEL: {"training": {"learning_rate": 2e-3}}}},
-            training(TOY_MODEL) | gathering(figures_of(TOY_MODEL, *saes_of(TOY_MODEL))),
-        ),
-        (
-            {"toy_models": {OTHER_TOY_MODEL: {"importance": {"base": 0.8}}}},
-            training(OTHER_TOY_MODEL) | gathering(figures_of(OTHER_TOY_MODEL, *saes_of(OTHER_TOY_MODEL))),
-        ),
-        ({"saes": {SAE: {"sparsity_penalty": 0.3}}}, fitting([SAE]) | gathering(figures_of(SAE))),
-        ({"toy_models": {TOY_MODEL: {"title": "Other words"}}}, {"draw_figure": figures_of(TOY_MODEL)} | PAPER),
-        ({"saes": {SAE: {"source": "Other words"}}}, {"draw_figure": figures_of(SAE)} | PAPER),
-    ],
-)
-def test_one_block_reruns_the_chain_of_its_experiment(finished, changes, plan):
-    finished.configure(changes)
-    assert finished.plan() == nonempty(plan)
-
-
-def test_other_held_out_samples_retrain_no_toy_model(finished):
-    finished.configure({"toy_models": {TOY_MODEL: {"evaluation": {"n_samples": 1000}}}})
-    saes = saes_of(TOY_MODEL)
-    sampled = {"sample_features": jobs([TOY_MODEL]), "measure_toy_models": jobs([TOY_MODEL])}
-    assert finished.plan() == sampled | fitting(saes) | gathering(figures_of(TOY_MODEL, *saes))
-
-
-def test_more_seeds_run_the_new_ones(finished):
-    finished.configure({"seeds": 3})
-    new = {"sample_features": jobs(TOY_MODELS, [2]), "train_toy_models": jobs(TOY_MODELS, [2])}
-    new |= {"measure_toy_models": jobs(TOY_MODELS, [2])} | fitting(SAES, [2])
-    assert finished.plan() == new | gathering(set(FIGURES))
-
-
-def test_fewer_seeds_are_gathered_again(finished):
-    finished.configure({"seeds": 1})
-    assert finished.plan() == gathering(set(FIGURES))
-
-
-def test_a_new_sweep_on_a_trained_experiment_runs_its_own_chain(finished):
-    new = {key: SAES[SAE][key] for key in ("toy_model", "architecture", "n_latents", "training")}
-    finished.configure({"saes": {"new": new | {"title": "A new sweep", "sparsity_penalty": 0.1}}})
-    assert finished.plan() == fitting(["new"]) | CLAIMS | PAPER
-
-
-def test_a_new_figure_is_drawn(finished):
-    finished.configure({"figures": {"new": {"script": "represented_features", "toy_models": [TOY_MODEL]}}})
-    assert finished.plan() == {"draw_figure": {"new"}} | PAPER
-
-
-def test_the_order_of_a_figures_experiments_redraws_it(finished):
-    finished.configure({"figures": {"sae_recovery": {"saes": FIGURES["sae_recovery"]["saes"][::-1]}}})
-    assert finished.plan() == {"draw_figure": {"sae_recovery"}} | PAPER
-
-
-def test_the_order_of_keys_comments_and_the_spelling_of_numbers_rerun_nothing(finished):
-    def rewrite(text: str) -> str:
-        return "# A comment\n" + yaml.safe_dump(reverse_keys(yaml.safe_load(text)), sort_keys=False) + "# Another\n"
-
-    finished.configure({"toy_models": {TOY_MODEL: {"training": {"learning_rate": 0.001}}}})  # the default, spelled out
-    finished.edit("config.yaml", rewrite)
-    finished.edit(TINY, rewrite)
-    finished.replace(TINY, "learning_rate: 0.001", "learning_rate: 1.0e-3")
-    finished.edit(TINY, lambda text: text.replace("steps: 300", "steps: 3.0e+2"))
-    assert finished.plan() == {}
-
-
-def reverse_keys(value):
-    if isinstance(value, dict):
-        return {key: reverse_keys(value[key]) for key in reversed(value)}
-    return value
 
 
 # --- schemas, texts, rules ---

@@ -1,0 +1,44 @@
+"""Which jobs an edit should make Snakemake plan, worked out from the tiny twin's configuration alone."""
+
+from collections.abc import Iterable
+
+from workflow_runs import ROOT, TINY, Plan, overlay
+
+from pipeline.configuration import load_configuration, load_yaml
+
+CONFIG = load_configuration(
+    overlay(load_yaml(ROOT / "config.yaml"), load_yaml(ROOT / TINY)), ROOT / "schemas/config.schema.yaml", ROOT
+)
+TOY_MODELS, SAES, FIGURES = CONFIG["toy_models"], CONFIG["saes"], CONFIG["figures"]
+SEEDS = (0, 1)
+CLAIMS, PAPER = {"judge_claims": {"claims"}}, {"typeset_paper": {"paper"}}
+
+
+def jobs(names: Iterable[str], seeds: Iterable[int] = SEEDS) -> set[str]:
+    return {f"{name}/{seed}" for name in names for seed in seeds}
+
+
+def figures_of(*names: str) -> set[str]:
+    """The figures that show an experiment."""
+    return {figure for figure, block in FIGURES.items() if {*block["toy_models"], *block["saes"]} & {*names}}
+
+
+def saes_of(toy_model: str) -> list[str]:
+    return [sae for sae, block in SAES.items() if block["toy_model"] == toy_model]
+
+
+def fitting(saes: Iterable[str], seeds: Iterable[int] = SEEDS) -> Plan:
+    return {"fit_saes": jobs(saes, seeds), "measure_saes": jobs(saes, seeds)}
+
+
+def training(toy_model: str, seeds: Iterable[int] = SEEDS) -> Plan:
+    trained = {"train_toy_models": jobs([toy_model], seeds), "measure_toy_models": jobs([toy_model], seeds)}
+    return trained | fitting(saes_of(toy_model), seeds)
+
+
+def gathering(figures: set[str]) -> Plan:
+    return CLAIMS | {"draw_figure": figures} | PAPER
+
+
+def nonempty(plan: Plan) -> Plan:
+    return {rule: names for rule, names in plan.items() if names}
