@@ -110,7 +110,7 @@ def describe_table(name):
         column: {"type": entry["type"], "nullable": entry.get("nullable", False)}
         for column, entry in TABLES[name]["columns"].items()
     }
-    return {"key": TABLES[name]["key"], "columns": columns}
+    return {"table": name, "key": TABLES[name]["key"], "columns": columns}
 
 
 def select(block, *keys):

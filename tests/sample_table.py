@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 SCHEMA = {
+    "table": "samples",
     "key": ["name", "index"],
     "columns": {
         "name": {"type": "string"},

@@ -74,7 +74,7 @@ def test_table_comes_back_as_it_was(tmp_path):
     path = tmp_path / "table.parquet"
     columns = list(SCHEMA["columns"])
     save_table(frame()[columns[::-1]].set_axis([7, 7, 7]), path, SCHEMA, {"commit": "abc"})
-    loaded = load_table(path)
+    loaded = load_table(path, "samples")
     assert list(loaded) == columns  # the schema's order, whatever the frame's
     assert loaded["index"].tolist() == [2, 1, 2]  # rows stay in the frame's
     assert loaded["seed"].tolist() == [0, 2**40, 1]
@@ -88,7 +88,7 @@ def test_table_comes_back_as_it_was(tmp_path):
     assert {name: schema.field(name).type for name in columns} == {
         name: COLUMN_TYPES[column["type"]] for name, column in SCHEMA["columns"].items()
     }
-    assert schema.metadata == {b"provenance": b'{"commit": "abc"}'}
+    assert schema.metadata == {b"table": b"samples", b"provenance": b'{"commit": "abc"}'}
 
 
 def test_same_table_gives_same_bytes(tmp_path):
@@ -99,7 +99,7 @@ def test_same_table_gives_same_bytes(tmp_path):
 
 def test_empty_table_keeps_its_types(tmp_path):
     save_table(frame().head(0), tmp_path / "table.parquet", SCHEMA)
-    loaded = load_table(tmp_path / "table.parquet")
+    loaded = load_table(tmp_path / "table.parquet", "samples")
     assert len(loaded) == 0
     assert loaded["seed"].dtype == np.int64
 
@@ -156,6 +156,16 @@ def test_repeated_key_is_named(tmp_path):
 def test_tables_are_joined_in_the_order_asked_for(tmp_path):
     for seed in (0, 1):
         save_table(frame(seed=[seed] * 3), tmp_path / f"{seed}.parquet", SCHEMA)
-    joined = load_tables([tmp_path / "1.parquet", tmp_path / "0.parquet"])
+    joined = load_tables([tmp_path / "1.parquet", tmp_path / "0.parquet"], "samples")
     assert joined["seed"].tolist() == [1, 1, 1, 0, 0, 0]
     assert joined.index.tolist() == list(range(6))
+
+
+def test_a_file_of_another_table_is_named(tmp_path):
+    path = tmp_path / "0.parquet"
+    save_table(frame(), path, SCHEMA)
+    with pytest.raises(StorageError, match=f"^{path}: holds the table 'samples' where 'models' belongs"):
+        load_tables([path], "models")
+    frame().drop(columns="match").to_parquet(path)
+    with pytest.raises(StorageError, match=f"^{path}: holds the table 'unknown' where 'samples' belongs"):
+        load_table(path, "samples")

@@ -13,12 +13,16 @@ from superposition import storage
 from superposition.storage import StorageError, atomic_path, load_table, load_tensors, save_table, save_tensors
 
 
+def load_samples(path):
+    return load_table(path, "samples")
+
+
 @pytest.mark.parametrize("length", [0, 5, 60, -1])
 @pytest.mark.parametrize(
     ("name", "save", "load"),
     [
         ("w.safetensors", lambda path: save_tensors({"W": torch.ones(100)}, path), load_tensors),
-        ("t.parquet", lambda path: save_table(frame(), path, SCHEMA), load_table),
+        ("t.parquet", lambda path: save_table(frame(), path, SCHEMA), load_samples),
     ],
 )
 def test_truncated_file_is_named(tmp_path, name, save, load, length):
@@ -29,7 +33,7 @@ def test_truncated_file_is_named(tmp_path, name, save, load, length):
         load(tmp_path / name)
 
 
-@pytest.mark.parametrize("load", [load_tensors, load_table])
+@pytest.mark.parametrize("load", [load_tensors, load_samples])
 def test_missing_or_foreign_file_is_named(tmp_path, load):
     (tmp_path / "foreign").write_text("no table, no tensors, but more than eight bytes of text\n" * 10)
     for name in ("missing", "foreign"):

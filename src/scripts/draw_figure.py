@@ -32,7 +32,7 @@ def draw_figure(draw: Callable[[dict[str, pd.DataFrame], dict[str, dict]], Figur
 
     def step(spec: dict, pdf: str, png: str, **tables: list[str]) -> None:
         experiments = {name: spec["experiments"][name] for name in spec["order"]}
-        figure = draw({name: load_tables(paths) for name, paths in tables.items() if paths}, experiments)
+        figure = draw({name: load_tables(paths, name) for name, paths in tables.items() if paths}, experiments)
         save_figure(figure, pdf, png, provenance(spec))
 
     run(step, files=["pdf", "png"], lists=TABLES, name=Path(draw.__code__.co_filename).stem)

@@ -9,7 +9,7 @@ from superposition.storage import load_tables, save_table
 
 
 def judge_claims(spec: dict, claims: str, **tables: list[str]) -> None:
-    measured: dict[str, pd.DataFrame] = {name: load_tables(paths) for name, paths in tables.items() if paths}
+    measured: dict[str, pd.DataFrame] = {name: load_tables(paths, name) for name, paths in tables.items() if paths}
     verdicts = judge(CLAIMS, measured, set(spec["experiments"]))
     save_table(verdicts, claims, spec["tables"]["claims"], provenance(spec))
 

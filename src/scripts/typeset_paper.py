@@ -40,7 +40,7 @@ def typeset_paper(spec: dict, claims: str, numbers: str, pdf: str, figures: list
 
 
 def collect_numbers(spec: dict, claims: str) -> dict:
-    config, described = spec["config"], describe_claims(load_table(claims))
+    config, described = spec["config"], describe_claims(load_table(claims, "claims"))
     canonical = json.dumps(config, sort_keys=True).encode()
     return {
         "commit": provenance(spec)["commit"],

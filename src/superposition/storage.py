@@ -88,14 +88,14 @@ def save_table(frame: pd.DataFrame, path: str | Path, schema: dict, metadata: di
     """Write `frame` as Parquet after holding it against `schema`.
 
     Args:
-        schema: {"key": [column, ...], "columns": {column: {"type": one of COLUMN_TYPES, "nullable": bool}}}; the
-            columns are written in the schema's order, rows in the frame's. NaN in a float column counts as null;
-            infinities are refused.
+        schema: {"table": name, "key": [column, ...], "columns": {column: {"type": one of COLUMN_TYPES, "nullable":
+            bool}}}; the columns are written in the schema's order, rows in the frame's. NaN in a float column counts as
+            null; infinities are refused.
     """
     with atomic_path(path) as temporary:
         table = check_table(frame, schema, where=str(path))
-        provenance = {b"provenance": json.dumps(metadata or {}, sort_keys=True).encode()}
-        pq.write_table(table.replace_schema_metadata(provenance), temporary, compression="zstd")
+        described = {"table": schema["table"], "provenance": json.dumps(metadata or {}, sort_keys=True)}
+        pq.write_table(table.replace_schema_metadata(described), temporary, compression="zstd")
 
 
 def check_table(frame: pd.DataFrame, schema: dict, where: str) -> pa.Table:
@@ -134,13 +134,18 @@ def _has_infinity(array: pa.Array) -> bool:
     return pa.types.is_floating(values.type) and bool(pc.any(pc.is_inf(values)).as_py())
 
 
-def load_table(path: str | Path) -> pd.DataFrame:
+def load_table(path: str | Path, name: str) -> pd.DataFrame:
+    """The rows of a file of the table called `name`; StorageError if it cannot be read or is no such file."""
     try:
-        return pq.read_table(path).to_pandas()
+        table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise StorageError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+    found = (table.schema.metadata or {}).get(b"table", b"unknown").decode()
+    if found != name:
+        raise StorageError(f"{path}: holds the table {found!r} where {name!r} belongs; delete it and run again")
+    return table.to_pandas()
 
 
-def load_tables(paths: list[str] | list[Path]) -> pd.DataFrame:
-    """The rows of several files of one table, in the order of `paths`."""
-    return pd.concat([load_table(path) for path in paths], ignore_index=True)
+def load_tables(paths: list[str] | list[Path], name: str) -> pd.DataFrame:
+    """The rows of several files of the table called `name`, in the order of `paths`."""
+    return pd.concat([load_table(path, name) for path in paths], ignore_index=True)
