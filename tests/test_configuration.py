@@ -4,9 +4,13 @@ import json
 from collections import OrderedDict
 
 import pytest
-from configurations import LEFT_OUT, REAL, edit, effective, make_project, small
+from configurations import LEFT_OUT, REAL, SCHEMA, edit, effective, make_project, small
 
 from pipeline.configuration import count_instances
+from pipeline.cross_checks import SAE_SOURCES
+from pipeline.schema_check import load_schema
+from superposition.features import LOWEST_MAGNITUDE
+from superposition.toy_models import KINDS, identity
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +23,7 @@ def test_defaults_are_filled_at_every_level(project):
     assert config["toy_models"]["sparse"] == {
         "title": "Sparse features",
         "source": "",
-        "model": {"kind": "linear", "n_features": 5, "n_hidden": 2},
+        "model": {"kind": "linear", "n_features": 5, "n_hidden": 2, "init_std": "xavier"},
         "features": {"distribution": "independent", "magnitude": "uniform", "feature_probability": 1.0},
         "importance": {"curve": "uniform", "base": 1.0},
         "sweep": {},
@@ -123,3 +127,23 @@ def test_keys_that_limit_each_other_may_be_equal(project):
 
 def test_the_last_instance_can_be_asked_for(project):
     assert effective(edit(small(), "saes.relu.instance", 11), project)["saes"]["relu"]["instance"] == 11
+
+
+def test_the_schema_offers_what_the_library_has():
+    (toy_model,) = load_schema(SCHEMA)["properties"]["toy_models"]["patternProperties"].values()
+    model, features = toy_model["properties"]["model"], toy_model["properties"]["features"]
+    assert model["properties"]["kind"]["enum"] == list(KINDS)
+    assert features["properties"]["magnitude"]["enum"] == list(LOWEST_MAGNITUDE)
+    linear_hidden = [name for name, kind in KINDS.items() if kind.tied and kind.hidden is identity]
+    assert SAE_SOURCES["model", "kind"] == linear_hidden
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("magnitude", LOWEST_MAGNITUDE)
+@pytest.mark.parametrize("init_std", ["xavier", 0.02])
+def test_any_kind_goes_with_any_features(project, kind, magnitude, init_std):
+    raw = edit(small(), "toy_models.sparse.model", {"kind": kind, "n_features": 3, "n_hidden": 6, "init_std": init_std})
+    raw = edit(raw, "toy_models.sparse.features", {"magnitude": magnitude})
+    block = effective(raw, project)["toy_models"]["sparse"]
+    assert (block["model"]["kind"], block["model"]["init_std"]) == (kind, init_std)
+    assert block["features"]["magnitude"] == magnitude

@@ -82,6 +82,23 @@ def test_held_out_samples_of_every_point():
     assert present[2] == 0
 
 
+def test_held_out_samples_have_the_magnitude_of_training():
+    changes = {"features": {"magnitude": "signed_uniform", "feature_probability": 0.5}, "restarts": 1}
+    values = sample_held_out("tiny", toy_model(**changes, evaluation={"n_samples": 2_000}), seed=0).values
+    assert binomtest(int((values < 0).sum()), len(values)).pvalue > 1e-3
+    assert -1 <= values.min() < -0.99
+    assert 0.99 < values.max() <= 1
+
+
+def test_loss_of_a_kind_with_another_target():
+    # One neuron for feature 0, W_1 = (1, 0), W_2 = (2, 0), that sees no negative x. On (.5, 0), (-.5, 0) and (0, -1)
+    # outputs are (1, 0), (0, 0), (0, 0) and targets (.5, 0), (.5, 0), (0, 1).
+    one = {"W_1": torch.tensor([[[1.0, 0.0]]]), "W_2": torch.tensor([[[2.0], [0.0]]]), "b_final": torch.zeros(1, 2)}
+    samples = SparseSamples.from_dense(torch.tensor([[[0.5, 0.0], [-0.5, 0.0], [0.0, -1.0]]]))
+    found = held_out_losses("absolute_value", one, samples, np.array([0]), IMPORTANCE)
+    assert found == pytest.approx([(0.25 + 0.25 + 2 * 1) / 6])
+
+
 def test_held_out_samples_are_frozen():
     experiment = toy_model(sweep={"feature_probability": [0.5, 0.25]})
     first, again, other_seed, other_name = (

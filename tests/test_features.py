@@ -63,6 +63,22 @@ def test_impossible_and_certain_features():
     assert (sampled[..., 1] > 0).float().mean() > 0.999  # a uniform number may itself be 0
 
 
+def test_signed_magnitudes():
+    """U[-1, 1) where U[0, 1) would be, of the same draws: as many present, and each sign as often."""
+    signed = make_distribution("independent", PROBABILITY, "signed_uniform").sample(N, torch_generator(0, "signed"))
+    unsigned = make_distribution("independent", PROBABILITY).sample(N, torch_generator(0, "signed"))
+    present = unsigned != 0
+    torch.testing.assert_close(signed[present], 2 * unsigned[present] - 1)
+    assert not signed[~present].any()
+    assert -1 <= signed.min() <= signed.max() <= 1
+    for instance in range(2):
+        for feature in range(4):
+            values = signed[:, instance, feature]
+            values = values[values != 0].numpy()
+            assert kstest(values, "uniform", (-1, 2)).pvalue > 1e-3
+            assert binomtest(int((values > 0).sum()), len(values)).pvalue > 1e-3
+
+
 def test_samples_are_the_generators():
     distribution = make_distribution("independent", PROBABILITY)
     first, again, other = (distribution.sample(9, torch_generator(seed, "features")) for seed in (0, 0, 1))
@@ -73,6 +89,10 @@ def test_samples_are_the_generators():
 def test_unknown_kinds_are_refused():
     with pytest.raises(ValueError, match=r"features.distribution is 'zipf': allowed are \['independent'\]"):
         make_distribution("zipf", PROBABILITY)
+    with pytest.raises(
+        ValueError, match=r"features.magnitude is 'normal': allowed are \['signed_uniform', 'uniform'\]"
+    ):
+        make_distribution("independent", PROBABILITY, "normal")
     with pytest.raises(ValueError, match=r"importance.curve is 'flat': allowed are 'uniform', 'geometric'"):
         feature_importance("flat", 1.0, 3)
 
@@ -109,8 +129,11 @@ def test_sparse_form_by_hand():
         torch.ones(1, 1, 1),
         torch.tensor([[[-1.0, 0.0]]]),
         make_distribution("independent", torch.full((3, 7), 0.2)).sample(50, torch_generator(0, "s")).transpose(0, 1),
+        make_distribution("independent", torch.full((3, 7), 0.2), "signed_uniform")
+        .sample(50, torch_generator(0, "s"))
+        .transpose(0, 1),
     ],
-    ids=["by hand", "all empty", "empty points", "one number", "negative", "sampled"],
+    ids=["by hand", "all empty", "empty points", "one number", "negative", "sampled", "signed"],
 )
 def test_sparse_samples_come_back(dense):
     sparse = SparseSamples.from_tensors(SparseSamples.from_dense(dense).to_tensors())

@@ -12,12 +12,13 @@ from superposition.kernels.sampling import (
     sample_common,
     sample_rare,
     sampling_tables,
+    spread_signs,
     take_empty,
 )
 from superposition.kernels.tiles import TILE, empty_tile
 
 
-def draw(probability, n_samples, seed=0, batches=1):
+def draw(probability, n_samples, seed=0, batches=1, signed=False):
     """(batches * n_samples, n_features) samples, as the kernels draw them: the empty ones last."""
     last, scale, gap_scale = (table[0] for table in sampling_tables(torch.tensor([probability])))
     state = seed_lanes([seed])[0]
@@ -33,6 +34,8 @@ def draw(probability, n_samples, seed=0, batches=1):
                 lanes = sample_rare(x, n_samples, state, last, gap_scale, cursor, gaps, decisions, magnitudes)
             if lanes == 0:
                 lanes, repeats = 1, take_empty(x, len(probability), cursor)
+            elif signed:
+                spread_signs(x, len(probability), lanes)
             drawn.append(np.repeat(x.reshape(-1, TILE)[:, :lanes].T, repeats, axis=0))
     return np.concatenate(drawn)
 
@@ -72,6 +75,36 @@ def test_magnitudes_are_uniform(probability):
         magnitudes = x[x[:, i] > 0, i]
         assert magnitudes.size == 0 or stats.kstest(magnitudes, "uniform").pvalue > 1e-3, i
         assert magnitudes.size == 0 or magnitudes.max() <= 1
+
+
+@pytest.mark.parametrize("probability", [MIXED, RARE, [0.001] * 5])
+def test_signed_magnitudes_are_uniform_on_both_sides(probability):
+    x = draw(probability, 1000, seed=5, batches=200, signed=True)
+    for i, p in enumerate(probability):
+        magnitudes = x[x[:, i] != 0, i]
+        if p == 0:
+            assert magnitudes.size == 0
+            continue
+        if p == 1:
+            assert magnitudes.size >= len(x) - 2  # one value in 2^24 is exactly 0
+        else:
+            assert stats.binomtest(magnitudes.size, len(x), p).pvalue > 1e-3, (i, p)
+        assert stats.kstest(magnitudes, "uniform", (-1, 2)).pvalue > 1e-3, i
+        assert stats.binomtest(int((magnitudes > 0).sum()), magnitudes.size).pvalue > 1e-3, i
+        assert -1 <= magnitudes.min() <= magnitudes.max() <= 1
+
+
+def test_signs_of_two_features_are_independent():
+    x = draw([0.6, 0.7], 1000, seed=6, batches=100, signed=True)
+    x = x[(x != 0).all(1)] > 0
+    table = np.array([[np.sum((x[:, 0] == a) & (x[:, 1] == b)) for b in (0, 1)] for a in (0, 1)])
+    assert stats.chi2_contingency(table).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("probability", [MIXED, RARE])
+def test_signed_magnitudes_are_of_the_same_draws(probability):
+    unsigned, signed = (draw(probability, 300, seed=7, batches=2, signed=signed) for signed in (False, True))
+    np.testing.assert_array_equal(signed, np.where(unsigned > 0, 2 * unsigned - 1, 0))
 
 
 @pytest.mark.parametrize("p", [0.3, 0.08])

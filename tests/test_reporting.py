@@ -201,6 +201,13 @@ def test_all_of_a_training_is_told():
     assert autoencoder["resampling"] == "simple, every 2,500 steps, silent for 500"
 
 
+def test_a_model_is_told_with_its_features_and_initial_weights():
+    toy, _ = configurations(
+        {"model": {"kind": "absolute_value", "init_std": 0.02}, "features": {"magnitude": "signed_uniform"}}
+    )
+    assert toy["model"] == "absolute value, features in [−1, 1], initial standard deviation 0.02"
+
+
 def test_no_measured_number_is_lost_to_formatting():
     for exponent in range(-8, 12):
         for mantissa in (1.0, 1.2345, -4.999, 9.994, -9.996):

@@ -128,7 +128,7 @@ def swept():
     experiment = toy_model(sweep=sweep, restarts=3, evaluation={"n_samples": 50})
     generators = [torch.Generator().manual_seed(i) for i in range(18)]
     return measure_toy_models(
-        "swept", experiment, 0, initialise(5, 2, generators), sample_held_out("swept", experiment, 0)
+        "swept", experiment, 0, initialise("relu_output", 5, 2, generators), sample_held_out("swept", experiment, 0)
     )
 
 
@@ -169,7 +169,7 @@ def test_plotted_samples_are_few(monkeypatch, swept):
 
 def test_no_angles_outside_two_dimensions():
     experiment = toy_model(model={"n_hidden": 3, "kind": "linear"}, restarts=1)
-    parameters = initialise(5, 3, [torch.Generator().manual_seed(0)])
+    parameters = initialise("linear", 5, 3, [torch.Generator().manual_seed(0)])
     tables = measure_toy_models("deep", experiment, 0, parameters, sample_held_out("deep", experiment, 0))
     models = check_schema(tables["models"], "models")
     assert models["gap_deviation"].isna().all()
@@ -177,15 +177,62 @@ def test_no_angles_outside_two_dimensions():
     assert {len(direction) for direction in tables["features"]["direction"]} == {3}
 
 
-def test_loss_that_depends_on_the_hidden_basis_is_refused(monkeypatch):
-    def hidden_relu(parameters, x):
-        return toy_models.decode_linearly(parameters, torch.relu(toy_models.encode(parameters, x)))
+class SecretlyRectified(toy_models.Kind):
+    """Says that its hidden layer is linear."""
 
-    monkeypatch.setitem(toy_models.FORWARD, "hidden_relu", hidden_relu)
-    experiment = toy_model(model={"kind": "hidden_relu"}, restarts=1)
-    parameters = initialise(5, 2, [torch.Generator().manual_seed(0)])
+    def encode(self, parameters, x):
+        return torch.relu(super().encode(parameters, x))
+
+
+def test_loss_that_depends_on_the_hidden_basis_is_refused(monkeypatch):
+    wrong = SecretlyRectified(tied=True, hidden=toy_models.identity, output=torch.relu)
+    monkeypatch.setitem(toy_models.KINDS, "relu_output", wrong)
+    parameters = initialise("relu_output", 5, 2, [torch.Generator().manual_seed(0)])
     with pytest.raises(geometry.InvariantError, match="instance 0: relative change of the loss under a rotation"):
+        measure_toy_models("wrong", toy_model(restarts=1), 0, parameters, SparseSamples.from_dense(X[None]))
+
+
+class WithoutItsRelu(toy_models.Kind):
+    """Says that its output is rectified."""
+
+    def forward(self, parameters, x):
+        return super().forward(parameters, x) - 0.5
+
+
+def test_negative_output_is_refused(monkeypatch):
+    wrong = WithoutItsRelu(tied=True, hidden=torch.relu, output=torch.relu)
+    monkeypatch.setitem(toy_models.KINDS, "hidden_relu", wrong)
+    parameters = initialise("hidden_relu", 5, 2, [torch.Generator().manual_seed(0)])
+    experiment = toy_model(model={"kind": "hidden_relu"}, restarts=1)
+    with pytest.raises(geometry.InvariantError, match=r"instance 0, sample \d+, feature \d+: output is -"):
         measure_toy_models("wrong", experiment, 0, parameters, SparseSamples.from_dense(X[None]))
+
+
+# Kinds with a hidden ReLU: one neuron for feature 0, one for its negative.
+POSITIVE_AND_NEGATIVE = torch.tensor([[[1.0, 0.0], [-1.0, 0.0]]])
+SIGNED = torch.tensor([[[0.5, 0.0], [-0.25, 0.0], [0.0, 1.0], [0.0, 0.0]]])
+
+
+@pytest.mark.parametrize("kind", ["hidden_relu", "absolute_value"])
+def test_kinds_with_a_hidden_relu(kind):
+    bias = torch.tensor([[0.0, 0.5]])
+    parameters = {"W": POSITIVE_AND_NEGATIVE, "b_final": bias}
+    if kind == "absolute_value":
+        parameters = {"W_1": POSITIVE_AND_NEGATIVE, "W_2": 3 * POSITIVE_AND_NEGATIVE.abs().mT, "b_final": bias}
+    experiment = toy_model(model={"kind": kind, "n_features": 2}, features={"magnitude": "signed_uniform"}, restarts=1)
+    tables = measure_toy_models("by_hand", experiment, 0, parameters, SparseSamples.from_dense(SIGNED))
+    model, features, hidden = (check_schema(tables[name], name) for name in ("models", "features", "hidden_samples"))
+    # Outputs of feature 0 are h_0 - h_1 without the negatives, (.5, 0, 0, 0), or 3 (h_0 + h_1), (1.5, .75, 0, 0);
+    # targets are (.5, -.25, 0, 0) or (.5, .25, 0, 0). Feature 1 is always .5 and should be 0, 0, 1, 0.
+    errors = {"hidden_relu": 0.25**2, "absolute_value": 1 + 0.5**2}[kind] + 4 * 0.25
+    assert model["loss"].item() == pytest.approx(errors / 8)
+    assert model["kind"].item() == kind
+    assert (model["n_represented"].item(), model["rank"].item(), model["frobenius_norm_squared"].item()) == (1, 1, 2)
+    assert features["norm"].tolist() == pytest.approx([2**0.5, 0])  # of W_1, not of W_2
+    np.testing.assert_allclose(np.stack(features["direction"].to_list()), [[1, -1], [0, 0]])
+    np.testing.assert_allclose(np.stack(hidden["hidden"].to_list()), [[0.5, 0], [0, 0.25], [0, 0]])
+    # Both non-zero hidden vectors lie on an axis, 45 degrees from the only direction there is.
+    assert model["near_ray_fraction"].item() == 0
 
 
 def test_impossible_measurement_is_refused(monkeypatch):

@@ -204,12 +204,36 @@ def test_training_lowers_the_held_out_loss():
             "relu_output", parameters, held_out, list_instances(experiment)["point"].to_numpy(), torch.ones(5)
         )
 
-    untrained = toy_models.initialise(5, 2, [torch_generator(0, "tiny", "init", i) for i in range(4)])
+    untrained = toy_models.initialise("relu_output", 5, 2, [torch_generator(0, "tiny", "init", i) for i in range(4)])
     trained, history = train(experiment)
     assert (losses(trained) < 0.7 * losses(untrained)).all()
     # A model that ignores everything but the means has the variance of a feature, p / 3 - p^2 / 4.
     assert (losses(trained) < 0.1 / 3 - 0.1**2 / 4).all()
     assert history.groupby("instance")["loss"].agg(lambda losses: losses.iloc[-1] < losses.iloc[0]).all()
+
+
+@pytest.mark.parametrize("kind", toy_models.KINDS)
+@pytest.mark.parametrize("magnitude", ["uniform", "signed_uniform"])
+def test_engines_train_every_kind_on_the_same_features(kind, magnitude):
+    # The same initial weights and large batches: losses agree to 3 %, which those of the other magnitude do not.
+    changes = {"model": {"kind": kind, "init_std": 0.3}, "features": {"magnitude": magnitude}, "restarts": 20}
+    training, means = {"steps": 40, "batch_size": 2048, "learning_rate": 0.02}, []
+    for engine in ("torch", "auto"):
+        experiment = toy_model(**changes, training=training | {"engine": engine})
+        parameters, history = train(experiment)
+        points = list_instances(experiment)["point"].to_numpy()
+        held_out = sample_held_out("tiny", experiment, seed=0)
+        means.append(history.groupby("step")["loss"].mean().tolist())
+        means[-1].append(held_out_losses(kind, parameters, held_out, points, torch.ones(5)).mean())
+    assert means[0] == pytest.approx(means[1], rel=0.03)
+    assert means[0][-1] < means[0][0]
+
+
+def test_initial_weights_have_the_scale_asked_for():
+    changes = {"model": {"kind": "absolute_value", "n_features": 40, "n_hidden": 30, "init_std": 0.02}}
+    parameters, _ = train(toy_model(**changes, training={"steps": 1, "log_every": 1, "learning_rate": 1e-6}))
+    for name in ("W_1", "W_2"):
+        assert parameters[name].std().item() == pytest.approx(0.02, rel=0.1)
 
 
 def test_important_feature_gets_the_only_dimension():

@@ -11,6 +11,8 @@ from pathlib import Path
 from pipeline.problems import Index, Problem, quote, show_value, suggest
 
 KINDS = {"toy_models": "toy model", "saes": "SAE"}
+# What an SAE's toy model may be: its activations h = W x are then sums of features' directions, each with one sign.
+SAE_SOURCES = {("model", "kind"): ["linear", "relu_output"], ("features", "magnitude"): ["uniform"]}
 Findings = Iterator[tuple[tuple, str]]  # path below the part that is checked, text
 
 
@@ -87,15 +89,20 @@ PARTS = {
 
 
 def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]) -> Findings:
-    """No toy model has its name; its own toy model exists and has the instance that is asked for."""
+    """No toy model has its name; its own toy model exists, can be its source, and has the instance asked for."""
     if name in config["toy_models"]:
         yield (), "has the name of a toy model: allowed are names that no toy model has"
     toy_model, instance = sae.get("toy_model"), sae["instance"]
     yield from check_name(("toy_model",), toy_model, "toy_models", raw)
-    if toy_model not in config["toy_models"] or ("toy_models", toy_model) in unsound or not isinstance(instance, int):
+    if toy_model not in config["toy_models"] or ("toy_models", toy_model) in unsound:
         return
-    count = count_instances(config["toy_models"][toy_model])
-    if instance >= count:
+    source = config["toy_models"][toy_model]
+    for (part, key), allowed in SAE_SOURCES.items():
+        if source[part][key] not in allowed:
+            has = f"is {toy_model!r}, whose {part}.{key} is {source[part][key]!r}"
+            yield ("toy_model",), f"{has}: allowed are toy models where it is {' or '.join(map(repr, allowed))}"
+    count = count_instances(source)
+    if isinstance(instance, int) and instance >= count:
         allowed = f"allowed are 'lowest_loss' or integers from 0 to {count - 1}, the instances of {toy_model}"
         yield ("instance",), f"is {instance}: {allowed}"
 

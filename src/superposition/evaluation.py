@@ -21,9 +21,10 @@ def sample_held_out(name: str, experiment: dict, seed: int) -> SparseSamples:
     default = experiment["features"]["feature_probability"]
     probability = points.get("feature_probability", pd.Series(default, index=points.index)).to_numpy()
     n_features, n_samples = experiment["model"]["n_features"], experiment["evaluation"]["n_samples"]
-    sampled = []
+    features, sampled = experiment["features"], []
     for point, p in enumerate(probability):
-        distribution = make_distribution(experiment["features"]["distribution"], torch.full((1, n_features), float(p)))
+        probabilities = torch.full((1, n_features), float(p))
+        distribution = make_distribution(features["distribution"], probabilities, features["magnitude"])
         sampled.append(distribution.sample(n_samples, torch_generator(seed, name, "held_out", point))[:, 0])
     return SparseSamples.from_dense(torch.stack(sampled))
 

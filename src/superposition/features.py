@@ -9,18 +9,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+LOWEST_MAGNITUDE = {"uniform": 0.0, "signed_uniform": -1.0}  # of U[lowest, 1)
+
 
 class IndependentFeatures:
-    """Feature i is present with probability p_i, independently of the others; its magnitude is then U[0, 1).
+    """Feature i is present with probability p_i, independently of the others; its value is then U[0, 1) or U[-1, 1).
 
-    The distribution of Elhage et al. 2022 ("Demonstrating superposition", Experiment setup), with p = 1 - S.
+    The distributions of Elhage et al. 2022 ("Demonstrating superposition", Experiment setup, and "Computation in
+    Superposition"), with p = 1 - S.
 
     Args:
         probability: (instances, n_features), each in [0, 1]
+        magnitude: "uniform" is U[0, 1), "signed_uniform" is U[-1, 1)
     """
 
-    def __init__(self, probability: Tensor):
+    def __init__(self, probability: Tensor, magnitude: str = "uniform"):
+        if magnitude not in LOWEST_MAGNITUDE:
+            raise ValueError(f"features.magnitude is {magnitude!r}: allowed are {sorted(LOWEST_MAGNITUDE)}")
         self.probability = probability
+        self.lowest = LOWEST_MAGNITUDE[magnitude]
 
     def sample(self, n_samples: int, generator: torch.Generator) -> Tensor:
         """(n_samples, instances, n_features), float32.
@@ -29,16 +36,16 @@ class IndependentFeatures:
         """
         p = self.probability
         u = torch.rand(n_samples, *p.shape, generator=generator, device=p.device)
-        return torch.where(u < p, u / p, 0.0)
+        return torch.where(u < p, self.lowest + (1 - self.lowest) * (u / p), 0.0)
 
 
 DISTRIBUTIONS = {"independent": IndependentFeatures}
 
 
-def make_distribution(kind: str, probability: Tensor) -> IndependentFeatures:
+def make_distribution(kind: str, probability: Tensor, magnitude: str = "uniform") -> IndependentFeatures:
     if kind not in DISTRIBUTIONS:
         raise ValueError(f"features.distribution is {kind!r}: allowed are {sorted(DISTRIBUTIONS)}")
-    return DISTRIBUTIONS[kind](probability)
+    return DISTRIBUTIONS[kind](probability, magnitude)
 
 
 def feature_importance(curve: str, base: float, n_features: int) -> Tensor:

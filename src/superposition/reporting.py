@@ -105,7 +105,7 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
             "id": name,
             "title": block["title"],
             "source": block["source"],
-            "model": block["model"]["kind"].replace("_", " "),
+            "model": describe_model(block["model"], block["features"]),
             "shape": f"{describe_values(block['model']['n_features'])} → {block['model']['n_hidden']}",
             "probability": describe_values(
                 block["sweep"].get("feature_probability", block["features"]["feature_probability"])
@@ -135,6 +135,15 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
         for name, block in config["saes"].items()
     ]
     return {"toy_models": toy_models, "saes": saes}
+
+
+def describe_model(model: dict, features: dict) -> str:
+    """The kind, with what departs from features in [0, 1] and Xavier's initial weights."""
+    signed = ["features in [−1, 1]"] if features["magnitude"] == "signed_uniform" else []
+    scaled = (
+        [] if model["init_std"] == "xavier" else [f"initial standard deviation {format_setting(model['init_std'])}"]
+    )
+    return ", ".join([model["kind"].replace("_", " "), *signed, *scaled])
 
 
 def describe_training(training: dict, sweep: dict) -> str:

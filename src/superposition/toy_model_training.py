@@ -28,10 +28,11 @@ def train_toy_models(
         the weights (see toy_models), and the history: one row per (step, instance) with the mean training loss of the
         stretch of at most `training.log_every` steps that ends there.
     """
-    model, training = experiment["model"], experiment["training"]
+    model, features, training = experiment["model"], experiment["features"], experiment["training"]
     n_instances = len(list_instances(experiment))
     generators = [torch_generator(seed, name, "init", i) for i in range(n_instances)]
-    parameters = toy_models.initialise(model["n_features"], model["n_hidden"], generators)
+    shape = (model["n_features"], model["n_hidden"])
+    parameters = toy_models.initialise(model["kind"], *shape, generators, model["init_std"])
     parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
 
     probability = feature_probability(experiment).to(device)
@@ -40,12 +41,13 @@ def train_toy_models(
     learning_rate = torch.tensor(rates, dtype=torch.float32, device=device)
     recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
     kind = model["kind"]
-    if training["engine"] == "auto" and kernels.supports(kind, experiment["features"]["distribution"], device):
+    if training["engine"] == "auto" and kernels.supports(kind, features["distribution"], device):
         seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
-        kernels.minimise(kind, parameters, probability, importance, training, learning_rate, seeds, recorder)
+        fixed = (importance, training, learning_rate, seeds, recorder)
+        kernels.minimise(kind, parameters, probability, *fixed, features["magnitude"])
         return parameters, history_table(recorder, name, seed)
 
-    distribution = make_distribution(experiment["features"]["distribution"], probability)
+    distribution = make_distribution(features["distribution"], probability, features["magnitude"])
     batches = torch_generator(seed, name, "train", device=device)
 
     def loss_of_step(step: int) -> Tensor:

@@ -167,6 +167,19 @@ def sample_rare(x, n_samples, state, last, gap_scale, cursor, gaps, decisions, m
     return lane + 1
 
 
+@jit_inlined
+def spread_signs(x, n_features, lanes):
+    """x = 2 x - 1 in place where a feature is present: its magnitude is then U[-1, 1), not U[0, 1).
+
+    A magnitude of exactly 0, one in 2^24 or fewer, looks like absence and stays 0.
+    """
+    for feature in range(n_features):
+        row = start_of(feature)
+        for lane in range(np.uintp(lanes)):
+            u = x[row + lane]
+            x[row + lane] = np.float32(2) * u - np.float32(1) if u > 0 else np.float32(0)
+
+
 @jit
 def take_empty(x, n_features, cursor):
     """Make the first lane of x a sample without features; the number of samples that it stands for."""

@@ -1,4 +1,10 @@
-"""The training step of the linear and the ReLU output model, fused; `superposition.toy_models` is its specification."""
+"""The training step of the toy models, fused; `superposition.toy_models` is its specification.
+
+Every kind is h = max(W_in x, c_h), x' = max(W_out h + b, c_o), the corners c being 0 (ReLU) or minus infinity (none).
+W_out is kept as its transpose V, which has the shape of W_in; in tied kinds the two are the same memory.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,18 +20,52 @@ from superposition.kernels.sampling import (
     sample_common,
     sample_rare,
     sampling_tables,
+    spread_signs,
     take_empty,
 )
 from superposition.kernels.tiles import empty_tile, start_of
+from superposition.toy_models import KINDS, identity
 from superposition.training import Recorder, check_finite
 
-# Both models are x' = max(W^T W x + b, corner): the linear one has its corner at minus infinity.
-CORNER = {"linear": np.float32(-np.inf), "relu_output": np.float32(0)}
+CORNER = {identity: np.float32(-np.inf), torch.relu: np.float32(0)}
+ABSOLUTE = {identity: False, torch.abs: True}
+
+
+class Form(NamedTuple):
+    """What tells one kind from another."""
+
+    tied: bool
+    hidden_corner: np.float32
+    output_corner: np.float32
+    absolute: bool  # the target is |x|, not x
+
+
+def form_of(kind: str) -> Form:
+    model = KINDS[kind]
+    return Form(model.tied, CORNER[model.hidden], CORNER[model.output], ABSOLUTE[model.target])
 
 
 @jit_inlined
-def to_residual(pre, x, lanes, weight, importance, corner, grad_b):
-    """Turn W^T h + b into g = 2 weight I (x' - x) where it exceeds the corner, and 0 elsewhere; returns the loss."""
+def rectify(h, rows, lanes):
+    """h = max(h, 0) in place; this way round a NaN stays."""
+    for k in range(rows):
+        row = start_of(k)
+        for lane in range(np.uintp(lanes)):
+            h[row + lane] = np.float32(0) if h[row + lane] <= 0 else h[row + lane]
+
+
+@jit_inlined
+def mask(grad_h, h, rows, lanes):
+    """grad_h = 0 in place where h is not active."""
+    for k in range(rows):
+        row = start_of(k)
+        for lane in range(np.uintp(lanes)):
+            grad_h[row + lane] = np.float32(0) if h[row + lane] <= 0 else grad_h[row + lane]
+
+
+@jit_inlined
+def to_residual(pre, x, lanes, weight, importance, corner, absolute, grad_b):
+    """Turn W_out h + b into g = 2 weight I (x' - y) where it exceeds the corner, and 0 elsewhere; returns the loss."""
     loss = 0.0
     for i in range(len(importance)):
         squares = sum_g = np.float32(0)
@@ -33,8 +73,9 @@ def to_residual(pre, x, lanes, weight, importance, corner, grad_b):
         row = start_of(i)
         for lane in range(np.uintp(lanes)):
             at = row + lane
+            y = abs(x[at]) if absolute else x[at]
             # this way round a NaN passes the corner, and so reaches the loss
-            error = (corner if pre[at] <= corner else pre[at]) - x[at]
+            error = (corner if pre[at] <= corner else pre[at]) - y
             g = np.float32(0) if pre[at] <= corner else factor * error
             squares += error * error
             sum_g += g
@@ -45,49 +86,64 @@ def to_residual(pre, x, lanes, weight, importance, corner, grad_b):
 
 
 @jit
-def add_gradient(x, lanes, weight, W, W_T, b, importance, corner, h, g, grad_h, zeros, grad_W, grad_b):
-    """Add a tile's part of the gradient to grad_W, grad_b; returns its part of the loss.
+def add_gradient(
+    x, lanes, weight, form, W_in, V, W_out, b, importance, h, g, grad_h, zeros, grad_W_in, grad_V, grad_b
+):  # fmt: skip
+    """Add a tile's part of the gradient to grad_W_in, grad_V, grad_b; returns its part of the loss.
 
     Args:
         x: a tile of n_features rows, one sample per lane
-        weight: factor of every sample in loss = sum_lane weight sum_i I_i (x_i - x'_i)^2
-        W, W_T: (n_hidden, n_features) and its transpose; b, importance: (n_features,)
+        weight: factor of every sample in loss = sum_lane weight sum_i I_i (y_i - x'_i)^2
+        W_in, V, W_out: (n_hidden, n_features), the same, and V's transpose; b, importance: (n_features,)
         h, g, grad_h: room for tiles of n_hidden, n_features, n_hidden rows
         zeros: (n_hidden,)
     """
-    multiply(W, x, zeros, h, lanes)  # h = W x
-    multiply(W_T, h, b, g, lanes)  # W^T h + b
-    loss = to_residual(g, x, lanes, weight, importance, corner, grad_b)  # g = dL / d(W^T h + b)
-    multiply(W, g, zeros, grad_h, lanes)  # dL/dh = W g
-    add_outer_product(h, g, grad_W, lanes)  # dL/dW = h g^T + (dL/dh) x^T
-    add_outer_product(grad_h, x, grad_W, lanes)
+    multiply(W_in, x, zeros, h, lanes)
+    if form.hidden_corner == 0:
+        rectify(h, len(zeros), lanes)  # h = max(W_in x, c_h)
+    multiply(W_out, h, b, g, lanes)  # W_out h + b
+    loss = to_residual(g, x, lanes, weight, importance, form.output_corner, form.absolute, grad_b)
+    multiply(V, g, zeros, grad_h, lanes)  # dL/dh = V g, with g = dL / d(W_out h + b)
+    if form.hidden_corner == 0:
+        mask(grad_h, h, len(zeros), lanes)  # dL / d(W_in x)
+    add_outer_product(h, g, grad_V, lanes)  # dL/dV = h g^T
+    add_outer_product(grad_h, x, grad_W_in, lanes)  # dL/dW_in = dL/d(W_in x) x^T
     return loss
 
 
 @jit
+def views(packed, tied, n_hidden, n_features):
+    """W_in, V and b_final in one instance's packed parameters, or in their gradient."""
+    size = n_hidden * n_features
+    begin = 0 if tied else size
+    matrices = packed[:size].reshape(n_hidden, n_features), packed[begin : begin + size].reshape(n_hidden, n_features)
+    return matrices[0], matrices[1], packed[begin + size :]
+
+
+@jit
 def train(
-    factors, batch_size, weight_decay, learning_rates, states, last, scale, gap_scale, importance, corner, n_hidden,
-    parameters, firsts, seconds,
+    factors, batch_size, weight_decay, learning_rates, states, last, scale, gap_scale, signed, importance, form,
+    n_hidden, parameters, firsts, seconds,
 ):  # fmt: skip
     """Train every instance for len(factors) steps, one after another; (instances,) sums of their losses.
 
     Args:
         factors: see update_factors; states: see seed_lanes; last, scale, gap_scale: see sampling_tables
-        parameters, firsts, seconds: (instances, size) W and b_final, see pack, and Adam's moments of them
+        signed: whether magnitudes are U[-1, 1), not U[0, 1)
+        parameters, firsts, seconds: (instances, size), see pack and ordered, and Adam's moments of them
     """
     n_instances, n_features = last.shape
     x, g = empty_tile(n_features), empty_tile(n_features)
     h, grad_h = empty_tile(n_hidden), empty_tile(n_hidden)
     gaps, decisions, magnitudes, cursor = empty_block()
     zeros, gradient = np.zeros(n_hidden, np.float32), np.empty(parameters.shape[1], np.float32)
-    split = n_hidden * n_features
-    grad_W, grad_b = gradient[:split].reshape(n_hidden, n_features), gradient[split:]
+    grad_W_in, grad_V, grad_b = views(gradient, form.tied, n_hidden, n_features)
     per_sample = 1 / (batch_size * n_features)
     losses = np.zeros(n_instances)
     for i in range(n_instances):
         own, first, second, state, last_i, scale_i = parameters[i], firsts[i], seconds[i], states[i], last[i], scale[i]
-        W, b = own[:split].reshape(n_hidden, n_features), own[split:]
-        W_T = W.T
+        W_in, V, b = views(own, form.tied, n_hidden, n_features)
+        W_out = V.T
         for step in range(len(factors)):
             gradient[:] = 0
             begin_batch(cursor, batch_size)
@@ -99,18 +155,30 @@ def train(
                     lanes = sample_rare(x, batch_size, state, last_i, gap_scale[i], cursor, gaps, decisions, magnitudes)
                 if lanes == 0:
                     lanes, repeats = 1, take_empty(x, n_features, cursor)
+                elif signed:
+                    spread_signs(x, n_features, lanes)
                 if repeats > 0:
                     weight = np.float32(repeats * per_sample)
                     losses[i] += add_gradient(
-                        x, lanes, weight, W, W_T, b, importance, corner, h, g, grad_h, zeros, grad_W, grad_b
-                    )
+                        x, lanes, weight, form, W_in, V, W_out, b, importance, h, g, grad_h, zeros,
+                        grad_W_in, grad_V, grad_b,
+                    )  # fmt: skip
             update(own, gradient, first, second, factors, step, learning_rates[i], weight_decay)
     return losses
 
 
 def supports(kind: str, distribution: str, device: torch.device | str) -> bool:
     """Whether `minimise` can train this kind of model on these features there."""
-    return kind in CORNER and distribution == "independent" and torch.device(device).type == "cpu"
+    model = KINDS[kind]
+    known = model.hidden in CORNER and model.output in CORNER and model.target in ABSOLUTE
+    return known and distribution == "independent" and torch.device(device).type == "cpu"
+
+
+def ordered(kind: str, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The parameters as the kernel packs them: W_in, V if it is another matrix, b_final. Views of the given ones."""
+    if KINDS[kind].tied:
+        return {"W": parameters["W"], "b_final": parameters["b_final"]}
+    return {"W_1": parameters["W_1"], "V": parameters["W_2"].mT, "b_final": parameters["b_final"]}
 
 
 def minimise(
@@ -122,27 +190,29 @@ def minimise(
     learning_rate: Tensor,
     seeds: list[int],
     recorder: Recorder,
+    magnitude: str = "uniform",
 ) -> None:
     """Train `parameters` in place on fresh samples of `features.IndependentFeatures`, as `training.minimise` does.
 
     Args:
-        kind: "linear" or "relu_output"
-        parameters: W, b_final of `superposition.toy_models`, on the CPU
+        kind: one of `superposition.toy_models.KINDS`; parameters: its parameters, on the CPU
         probability: (instances, n_features); importance: (n_features,); learning_rate: (instances,)
         training: the `training` block of the configuration
         seeds: one per instance, of its own stream of samples: an instance's result does not depend on the others
+        magnitude: of the features, "uniform" or "signed_uniform"
     """
-    ordered = {name: parameters[name] for name in ("W", "b_final")}
-    packed = pack(ordered)
+    in_order = ordered(kind, parameters)
+    packed = pack(in_order)
+    n_hidden = KINDS[kind].directions(parameters).shape[1]
     fixed = (
         training["batch_size"], float(training["weight_decay"]), learning_rate.double().numpy(), seed_lanes(seeds),
-        *sampling_tables(probability), importance.numpy(), CORNER[kind], parameters["W"].shape[1],
+        *sampling_tables(probability), magnitude == "signed_uniform", importance.numpy(), form_of(kind), n_hidden,
         packed, np.zeros_like(packed), np.zeros_like(packed),
     )  # fmt: skip
     for begin in range(0, training["steps"], recorder.every):
         end = min(begin + recorder.every, training["steps"])
         losses = train(update_factors(training, begin, end), *fixed)
         recorder.record(end, torch.from_numpy(losses).float(), learning_rate)
-    unpack(packed, ordered)
+    unpack(packed, in_order)
     for name, parameter in parameters.items():
         check_finite(parameter, training["steps"], learning_rate, name)
