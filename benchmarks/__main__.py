@@ -64,7 +64,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def time_all(workloads: list[Workload], machine: dict, quick: bool) -> pd.DataFrame:
     """The table `benchmark`, printed row by row."""
-    print(f"\nMedians of alternating runs on one thread\n{report.header()}", flush=True)
+    print(f"\nMedians of alternating runs\n{report.header()}", flush=True)
     rows = []
     for workload in workloads:
         pairs, seconds = (QUICK_PAIRS, QUICK_SECONDS) if quick else (PAIRS, SECONDS)

@@ -35,8 +35,9 @@ def summarise_timing(workload: Workload, timing: Timing, machine: dict) -> dict:
 
 
 def describe(machine: dict) -> str:
+    used = f"one of {machine['n_cores']} cores" if machine["device"] == "cpu" else "one GPU"
     return (
-        f"{machine['processor']}, {machine['n_cores']} cores of which one is used, load {machine['load']:.1f}; "
+        f"{machine['processor']}, {used}, load {machine['load']:.1f}; "
         f"Python {machine['python']}, torch {machine['torch']}, numba {machine['numba']}; "
         f"commit {machine['commit']}, {machine['date']}"
     )
