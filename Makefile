@@ -1,6 +1,7 @@
 # make paper   the whole paper, from config.yaml to results/paper.pdf, on all cores
 # make test    every test
 # make smoke   the tiny twin of the paper: the same jobs, smaller, in .smoke/
+# make bench   the speed of every kind of training against a textbook loop, in results/benchmark.parquet
 # make check   formatting, lint and types of code and workflow
 #
 # Each sets up .venv by itself; it needs Python 3.11 to 3.13 with venv. Another interpreter: make paper PYTHON=python3.12
@@ -10,7 +11,7 @@ CORES ?= all
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: paper test smoke check clean
+.PHONY: paper test smoke bench check clean
 
 paper: .venv/installed
 	snakemake --cores $(CORES)
@@ -20,6 +21,9 @@ test: .venv/installed
 
 smoke: .venv/installed
 	snakemake --cores $(CORES) --configfile tests/config.yaml --directory .smoke
+
+bench: .venv/installed
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=src:. python -m benchmarks $(ARGS)
 
 check: .venv/installed
 	ruff check .

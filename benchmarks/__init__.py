@@ -1,0 +1,1 @@
+"""Speed, measured: the engine against the loop that one would write first, and the cost as sizes grow. `make bench`."""
