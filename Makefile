@@ -2,7 +2,7 @@
 # make test    every test
 # make smoke   the tiny twin of the paper: the same jobs, smaller, in .smoke/
 # make bench   the speed of every kind of training against a textbook loop, in results/benchmark.parquet
-# make check   formatting, lint and types of code and workflow
+# make check   formatting and lint of code and workflow
 #
 # Each sets up .venv by itself; it needs Python 3.11 to 3.13 with venv. Another interpreter: make paper PYTHON=python3.12
 
