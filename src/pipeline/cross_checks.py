@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.problems import Index, Problem, quote, show_value, suggest
 
 KINDS = {"toy_models": "toy model", "saes": "SAE"}
+OWNERS = {"threshold_init": "jumprelu", "bandwidth": "jumprelu"}  # the architecture that alone has a key
 Findings = Iterator[tuple[tuple, str]]  # path below the part that is checked, text
 
 
@@ -87,9 +88,17 @@ PARTS = {
 
 
 def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]) -> Findings:
-    """No toy model has its name; its own toy model exists and has the instance that is asked for."""
+    """No toy model has its name; its own toy model exists and has the instance that is asked for; so has its
+    architecture the settings that are given."""
     if name in config["toy_models"]:
         yield (), "has the name of a toy model: allowed are names that no toy model has"
+    architecture = sae.get("architecture")
+    for key, owner in OWNERS.items():
+        if key in raw["saes"][name] and sae[key] is not None and architecture not in (None, owner):
+            text = (
+                f"is {show_value(sae[key])}: allowed with the architecture {owner!r} alone, not with {architecture!r}"
+            )
+            yield (key,), text
     toy_model, instance = sae.get("toy_model"), sae["instance"]
     yield from check_name(("toy_model",), toy_model, "toy_models", raw)
     if toy_model not in config["toy_models"] or ("toy_models", toy_model) in unsound or not isinstance(instance, int):

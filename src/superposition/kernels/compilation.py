@@ -4,6 +4,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import types
 from pathlib import Path
 
 import numba
@@ -38,3 +39,14 @@ jit = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy",
 # For functions that a small model spends little time in: calls between compiled functions count array references, which
 # costs as much as a short row's arithmetic.
 jit_inlined = functools.partial(jit, forceinline=True)
+
+
+def specialise(function, name: str, **called):
+    """A copy of `function`, compiled with `called` in place of the globals of these names, and cached under `name`.
+
+    Functions that are handed over as arguments or in a closure would serve too, but Numba would compile them anew in
+    every process: it finds no machine code again that depends on them.
+    """
+    own = types.FunctionType(function.__code__, function.__globals__ | called)
+    own.__qualname__ = f"{function.__qualname__}_{name}"
+    return jit(own)
