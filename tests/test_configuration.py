@@ -50,6 +50,13 @@ def test_defaults_are_filled_at_every_level(project):
     assert (config["seeds"], config["first_seed"]) == (2, 0)
 
 
+def test_settings_of_one_architecture_are_its_own(project):
+    assert not {"threshold_init", "bandwidth"} & set(effective(small(), project)["saes"]["relu"])
+    jumprelu = edit(small(), "saes.relu.architecture", "jumprelu")
+    sae = effective(edit(jumprelu, "saes.relu.bandwidth", 1), project)["saes"]["relu"]
+    assert (sae["threshold_init"], sae["bandwidth"]) == (0.1, 1.0)
+
+
 def test_sections_without_which_a_paper_can_do_default_to_empty(project):
     config = effective({"toy_models": small()["toy_models"]}, project)
     assert (config["saes"], config["figures"], config["seeds"]) == ({}, {}, 5)

@@ -29,7 +29,7 @@ def true_autoencoder(bias=BIAS, order=ORDER):
 
 def measure(*autoencoders, x=SAMPLES, W=W, **changes):
     parameters = {name: torch.cat([one[name] for one in autoencoders]) for name in autoencoders[0]}
-    n_latents = parameters["b_enc"].shape[1]
+    n_latents = parameters["b_gate" if "b_gate" in parameters else "b_enc"].shape[1]
     block = sae(n_latents=n_latents, **({"restarts": len(autoencoders)} | changes))
     tables = measure_saes("by_hand", block, 7, parameters, W, 12, x)
     return {name: check_schema(table, name) for name, table in tables.items()}
@@ -172,3 +172,40 @@ def test_line_of_the_optimal_symmetric_autoencoder():
     row = measure(autoencoder, x=x.reshape(40, 2), W=torch.eye(2), sparsity_penalty=0.3)["saes"].iloc[0]
     assert row["symmetric_slope"] == pytest.approx(1, abs=1e-2)
     assert row["symmetric_intercept"] == pytest.approx(-0.3, abs=1e-2)
+
+
+# The other architectures: the same directions, but what passes the gate or the threshold of .36 keeps its magnitude
+
+
+def true_gated():
+    relu = true_autoencoder()
+    zeros = torch.zeros_like(relu["b_enc"])
+    own = {"W_gate": relu["W_enc"] / 2, "b_gate": relu["b_enc"] / 2, "b_mag": zeros, "r_mag": zeros + np.log(2)}
+    return own | {"W_dec": relu["W_dec"], "b_dec": relu["b_dec"]}
+
+
+def true_jumprelu():
+    relu = true_autoencoder()
+    zeros = torch.zeros_like(relu["b_enc"])
+    return {"W_enc": relu["W_enc"], "b_enc": zeros, "log_threshold": zeros + np.log(-BIAS), "b_dec": relu["b_dec"]}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "autoencoder", "bias", "length"),
+    [("gated", true_gated(), BIAS / 2, 0.5), ("jumprelu", true_jumprelu(), 0, 1)],
+)
+def test_architectures_that_do_not_shrink(architecture, autoencoder, bias, length):
+    # A latent reads 0, .5 and 1 on lengths .2, .5 and 1: gamma = 1, and fvu = .2^2 / (.2^2 + .5^2 + 1).
+    tables = measure(autoencoder, architecture=architecture)
+    row = tables["saes"].iloc[0]
+    assert row["architecture"] == architecture
+    expected = {"recall": 2 / 3, "precision": 1, "l0": 10 / 20, "n_recovered": 5, "n_dead": 0}
+    expected |= {"gamma": 1, "norm_ratio": 2 / 3, "fvu": 0.04 / 1.29}
+    expected |= {"shrinkage_slope": 1, "shrinkage_intercept": 0}
+    assert row[list(expected)].to_dict() == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert row[["symmetric_slope", "symmetric_intercept"]].isna().all()
+    latents = tables["latents"].set_index("latent")
+    assert latents["bias"].tolist() == pytest.approx([bias] * 5)
+    np.testing.assert_allclose(np.stack(latents["decoder"].to_list()), PENTAGON.T[ORDER], atol=1e-6)
+    np.testing.assert_allclose(np.stack(latents["encoder"].to_list()), length * PENTAGON.T[ORDER], atol=1e-6)
+    np.testing.assert_allclose(tables["single_feature_responses"]["activation"], [0, 0.5, 1] * 5, atol=1e-6)

@@ -83,7 +83,9 @@ def test_decoder_rows_have_unit_length_after_every_step():
 def textbook(block, W, p, name, seed):
     """The same fit as anybody would write it, all instances on the samples that ours draws; no resampling."""
     training, n = block["training"], block["restarts"]
-    parameters = saes.initialise(2, block["n_latents"], [torch_generator(seed, name, "init", i) for i in range(n)])
+    parameters = saes.ReluSae().initialise(
+        2, block["n_latents"], [torch_generator(seed, name, "init", i) for i in range(n)]
+    )
     parameters = {key: tensor.clone().requires_grad_() for key, tensor in parameters.items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=training["learning_rate"])
     features = make_distribution("independent", torch.full((n, W.shape[1]), p))
@@ -169,7 +171,7 @@ def test_snapshots_are_evenly_spread(steps, log_every, snapshots, logged, kept):
 def test_first_snapshot_is_of_the_start():
     _, history = fit(sae())
     first = history[history["step"] == 0]
-    started = saes.initialise(2, 5, [torch_generator(0, "tiny", "init", i) for i in range(2)])
+    started = saes.ReluSae().initialise(2, 5, [torch_generator(0, "tiny", "init", i) for i in range(2)])
     assert torch.equal(torch.tensor(np.stack(first["W_enc"].to_list())), started["W_enc"].flatten(1))
     assert first[["loss", "reconstruction_loss", "sparsity_loss"]].isna().all(axis=None)
     assert np.isnan(np.stack(first["fraction_active"].to_list())).all()

@@ -1,4 +1,4 @@
-"""The sparse autoencoder against numbers worked out by hand and against the optimum that its loss has in theory."""
+"""The ReLU autoencoder against numbers worked out by hand and against the optimum that its loss has in theory."""
 
 import math
 
@@ -10,6 +10,8 @@ from superposition import saes
 from superposition.optimizers import Adam, schedule_factor
 from superposition.saes import ReluSae
 from superposition.seeding import torch_generator
+
+RELU = ReluSae()
 
 
 def by_hand():
@@ -35,15 +37,15 @@ H = torch.tensor([[[1.0, 1.0]], [[0.5, -1.0]]])
 
 
 def test_forward_by_hand():
-    z = ReluSae.encode(by_hand(), H)
+    z = RELU.encode(by_hand(), H)
     torch.testing.assert_close(z, torch.tensor([[[2.0, 0.0]], [[0.0, 1.25]]]))
-    torch.testing.assert_close(ReluSae.decode(by_hand(), z), torch.tensor([[[1.7, 1.6]], [[0.5, 1.25]]]))
+    torch.testing.assert_close(RELU.decode(by_hand(), z), torch.tensor([[[1.7, 1.6]], [[0.5, 1.25]]]))
 
 
 def test_losses_by_hand():
     # Errors (-.7, -.6) and (0, -2.25): means of squares over d .425 and 2.53125, over the batch 1.478125. The latents
     # sum to 2 and 1.25, on average 1.625. Total: 1.478125 + .2 * 1.625 = 1.803125.
-    losses = ReluSae.losses(by_hand(), H, torch.tensor([0.2]))
+    losses = RELU.losses(by_hand(), H, torch.tensor([0.2]))
     assert losses.reconstruction.item() == pytest.approx(1.478125)
     assert losses.sparsity.item() == pytest.approx(1.625)
     assert losses.total.item() == pytest.approx(1.803125)
@@ -53,19 +55,19 @@ def test_losses_by_hand():
 def test_each_instance_has_its_own_penalty():
     parameters = random_parameters()
     h = torch.randn(9, 2, 3, generator=torch_generator(0, "h"), dtype=torch.float64)
-    losses = ReluSae.losses(parameters, h, torch.tensor([0.0, 10.0]))
+    losses = RELU.losses(parameters, h, torch.tensor([0.0, 10.0]))
     torch.testing.assert_close(losses.total, losses.reconstruction + torch.tensor([0.0, 10.0]) * losses.sparsity)
     for i in range(2):
         one = {name: tensor[i, None] for name, tensor in parameters.items()}
-        alone = ReluSae.losses(one, h[:, i, None], torch.tensor([0.0, 10.0])[i, None])
+        alone = RELU.losses(one, h[:, i, None], torch.tensor([0.0, 10.0])[i, None])
         torch.testing.assert_close(alone.total[0], losses.total[i])
 
 
 def test_decoder_length_does_not_matter():
     parameters, h = by_hand(), H
-    before = ReluSae.losses(parameters, h, torch.tensor([0.2])).total
+    before = RELU.losses(parameters, h, torch.tensor([0.2])).total
     parameters["W_dec"] = 7 * parameters["W_dec"]
-    torch.testing.assert_close(ReluSae.losses(parameters, h, torch.tensor([0.2])).total, before)
+    torch.testing.assert_close(RELU.losses(parameters, h, torch.tensor([0.2])).total, before)
     torch.testing.assert_close(saes.normalise_decoder(parameters), torch.tensor([[[0.6, 0.8], [0.0, 1.0]]]))
 
 
@@ -79,13 +81,13 @@ def test_gradients():
     h = torch.randn(9, 2, 3, generator=torch_generator(0, "h"), dtype=torch.float64)
 
     def total(*values):
-        return ReluSae.losses(dict(zip(parameters, values, strict=True)), h, torch.tensor([0.2, 0.5])).total
+        return RELU.losses(dict(zip(parameters, values, strict=True)), h, torch.tensor([0.2, 0.5])).total
 
     assert gradcheck(total, tuple(tensor.requires_grad_() for tensor in parameters.values()))
 
 
 def test_initial_values():
-    parameters = saes.initialise(d_in=8, n_latents=50, generators=[torch_generator(0, i) for i in range(3)])
+    parameters = RELU.initialise(d_in=8, n_latents=50, generators=[torch_generator(0, i) for i in range(3)])
     bound = math.sqrt(6 / (8 * 50))
     assert {name: tuple(tensor.shape) for name, tensor in parameters.items()} == {
         "W_enc": (3, 8, 50),
@@ -104,7 +106,7 @@ def test_initial_values():
 
 
 def test_instance_starts_the_same_in_any_company():
-    alone, crowd = (saes.initialise(2, 5, [torch_generator(0, "init", i) for i in who]) for who in ([3], range(9)))
+    alone, crowd = (RELU.initialise(2, 5, [torch_generator(0, "init", i) for i in who]) for who in ([3], range(9)))
     for name, tensor in alone.items():
         assert torch.equal(tensor[0], crowd[name][3])
     assert not torch.equal(crowd["W_enc"][3], crowd["W_enc"][4])
@@ -116,7 +118,7 @@ DEAD = torch.tensor([[False, True, False, True], [False, False, False, False]])
 
 
 def resample(parameters, dead=DEAD, scale=0.5):
-    saes.resample_simple(parameters, dead, scale, [torch_generator(0, "resample", i) for i in range(len(dead))])
+    saes.resample_simple(RELU, parameters, dead, scale, [torch_generator(0, "resample", i) for i in range(len(dead))])
     return parameters
 
 
@@ -143,8 +145,8 @@ def test_resampled_latent_is_alive_again():
     parameters = random_parameters(dtype=torch.float32) | {"b_enc": torch.full((2, 4), -100.0)}
     parameters["b_dec"] = torch.zeros(2, 3)
     h = torch.randn(500, 2, 3, generator=torch_generator(0, "h"))
-    assert not ReluSae.encode(parameters, h).any()
-    active = (ReluSae.encode(resample(parameters), h) > 0).float().mean(0)
+    assert not RELU.encode(parameters, h).any()
+    active = (RELU.encode(resample(parameters), h) > 0).float().mean(0)
     torch.testing.assert_close(active, 0.5 * DEAD.float(), rtol=0, atol=0.1)  # a half-space of the inputs
 
 
@@ -158,7 +160,7 @@ def test_draws_of_an_instance_do_not_depend_on_the_others():
 
 
 def test_new_directions_are_uniform():
-    parameters = {"W_dec": torch.zeros(1, 3000, 2), "W_enc": torch.zeros(1, 2, 3000), "b_enc": torch.zeros(1, 3000)}
+    parameters = RELU.initialise(2, 3000, [torch_generator(0)])
     after = resample(parameters, torch.ones(1, 3000, dtype=torch.bool))
     angles = torch.atan2(after["W_dec"][0, :, 1], after["W_dec"][0, :, 0])
     for k in (1, 2, 3, 4):  # the k-th circular moment of 3,000 angles: 4 standard deviations
@@ -184,10 +186,10 @@ def test_shrinkage_at_the_optimum(d_in, penalty):
     for step in range(1500):
         for tensor in parameters.values():
             tensor.requires_grad_(True)
-        loss = ReluSae.losses(parameters | {"b_dec": torch.zeros(1, d_in)}, h, torch.tensor([penalty])).total.sum()
+        loss = RELU.losses(parameters | {"b_dec": torch.zeros(1, d_in)}, h, torch.tensor([penalty])).total.sum()
         gradients = dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))
         for tensor in parameters.values():
             tensor.requires_grad_(False)
         optimizer.step(gradients, schedule_factor("cosine", step, 1500))
-    z = ReluSae.encode(parameters | {"b_dec": torch.zeros(1, d_in)}, h).flatten()
+    z = RELU.encode(parameters | {"b_dec": torch.zeros(1, d_in)}, h).flatten()
     torch.testing.assert_close(z, (lengths - penalty * d_in / 2).clamp(min=0), rtol=0, atol=1e-3)

@@ -59,7 +59,7 @@ def draw_responses(ax: Axes, tables: dict[str, pd.DataFrame], recovering: pd.Dat
     d_in = len(tables["latents"]["decoder"].iloc[0])
     lone = "$\\max(0, c - \\lambda d/2)$, a feature on its own"
     symmetric = "$\\max(0, a c + b)$, symmetric optimum"
-    for _, rows in recovering.groupby("sparsity_penalty"):
+    for _, rows in recovering.dropna(subset="symmetric_slope").groupby("sparsity_penalty"):  # theory of the L1 penalty
         threshold = rows["sparsity_penalty"].iloc[0] * d_in / 2
         line = rows["symmetric_slope"].mean() * length + rows["symmetric_intercept"].mean()
         ax.plot(length, np.maximum(0, length - threshold), color=GREY, linestyle=DASHES, label=lone)

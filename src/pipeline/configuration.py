@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.cross_checks import check_all, count_instances
+from pipeline.cross_checks import OWNERS, check_all, count_instances
 from pipeline.problems import ConfigurationError, sort_problems
 from pipeline.schema_check import check_value, load_schema
 from pipeline.yaml_files import find_duplicate_keys, load_yaml
@@ -21,7 +21,7 @@ def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Pa
     """The effective configuration: `raw`, as read from YAML, with all defaults and with numbers of the schema's type.
 
     Experiments and figures keep the order of `raw`; within them keys have the order of the schema, so that equal
-    configurations give equal JSON.
+    configurations give equal JSON. A key that only other architectures have gets no default.
 
     Args:
         project_root: the folder whose src/figures holds the figure scripts
@@ -39,4 +39,7 @@ def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Pa
         problems += list(check_all(raw, config, problems, Path(project_root)))
     if problems:
         raise ConfigurationError("\n".join(dict.fromkeys(map(str, sort_problems(problems, raw)))))
+    for sae in config["saes"].values():
+        for key in [key for key, owner in OWNERS.items() if owner != sae["architecture"]]:
+            del sae[key]
     return config

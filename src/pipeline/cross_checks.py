@@ -13,6 +13,7 @@ from pipeline.problems import Index, Problem, quote, show_value, suggest
 KINDS = {"toy_models": "toy model", "saes": "SAE"}
 # What an SAE's toy model may be: its activations h = W x are then sums of features' directions, each with one sign.
 SAE_SOURCES = {("model", "kind"): ["linear", "relu_output"], ("features", "magnitude"): ["uniform"]}
+OWNERS = {"threshold_init": "jumprelu", "bandwidth": "jumprelu"}  # the architecture that alone has a key
 Findings = Iterator[tuple[tuple, str]]  # path below the part that is checked, text
 
 
@@ -89,9 +90,17 @@ PARTS = {
 
 
 def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]) -> Findings:
-    """No toy model has its name; its own toy model exists, can be its source, and has the instance asked for."""
+    """No toy model has its name; its own toy model exists, can be its source, and has the instance asked for; its
+    architecture has the settings that are given."""
     if name in config["toy_models"]:
         yield (), "has the name of a toy model: allowed are names that no toy model has"
+    architecture = sae.get("architecture")
+    for key, owner in OWNERS.items():
+        if key in raw["saes"][name] and sae[key] is not None and architecture not in (None, owner):
+            text = (
+                f"is {show_value(sae[key])}: allowed with the architecture {owner!r} alone, not with {architecture!r}"
+            )
+            yield (key,), text
     toy_model, instance = sae.get("toy_model"), sae["instance"]
     yield from check_name(("toy_model",), toy_model, "toy_models", raw)
     if toy_model not in config["toy_models"] or ("toy_models", toy_model) in unsound:

@@ -11,7 +11,7 @@ from superposition.training import Recorder
 class History:
     """Rows of (step, instance): losses, activity, which latents were resampled, and now and then the weights."""
 
-    def __init__(self, sae: dict, n_instances: int, parameters: dict[str, Tensor]):
+    def __init__(self, sae: dict, n_instances: int, weights: dict[str, Tensor]):
         steps, every = sae["training"]["steps"], sae["training"]["log_every"]
         logged = np.append(np.arange(every, steps, every), steps)
         n_snapshots = min(sae["training"]["snapshots"], len(logged) + 1)
@@ -21,7 +21,7 @@ class History:
         self.frames: list[pd.DataFrame] = []
         if 0 in self.snapshot_steps:
             empty = torch.full((n_instances,), float("nan"))
-            self._append(0, empty, empty, torch.full(self.resampled.shape, float("nan")), parameters)
+            self._append(0, empty, empty, torch.full(self.resampled.shape, float("nan")), weights)
 
     def close_stretch(
         self,
@@ -29,18 +29,22 @@ class History:
         reconstruction: Tensor,
         sparsity: Tensor,
         fraction_active: Tensor,
-        parameters: dict[str, Tensor],
+        weights: dict[str, Tensor],
     ) -> None:
-        """Add the rows of the stretch that ends with `step`, from its means (see `Activity.take_stretch`)."""
-        self._append(step, reconstruction, sparsity, fraction_active, parameters)
+        """Add the rows of the stretch that ends with `step`, from its means (see `Activity.take_stretch`).
+
+        Args:
+            weights: W_enc, b_enc, W_dec, b_dec of the architecture, see saes
+        """
+        self._append(step, reconstruction, sparsity, fraction_active, weights)
         self.resampled = torch.zeros_like(self.resampled)
 
-    def _append(self, step, reconstruction, sparsity, fraction_active, parameters) -> None:
+    def _append(self, step, reconstruction, sparsity, fraction_active, weights) -> None:
         snapshot = step in self.snapshot_steps
         n = len(fraction_active)
-        weights = {
-            key: list(parameters[key].detach().cpu().flatten(1).numpy().copy()) if snapshot else [None] * n
-            for key in ("W_enc", "b_enc", "W_dec", "b_dec")
+        snapshots = {
+            key: list(tensor.detach().cpu().flatten(1).numpy().copy()) if snapshot else [None] * n
+            for key, tensor in weights.items()
         }
         rows = {
             "step": step,
@@ -49,7 +53,7 @@ class History:
             "sparsity_loss": sparsity.cpu().numpy(),
             "fraction_active": list(fraction_active.cpu().numpy()),
             "resampled": list(self.resampled.numpy().copy()),
-            **weights,
+            **snapshots,
         }
         self.frames.append(pd.DataFrame(rows))
 

@@ -46,16 +46,20 @@ def measure_saes(
         n_latents=sae["n_latents"],
         n_features=W.shape[1],
     )
-    optima = {p: optimal_symmetric_encoder(W, x, p) for p in instances["sparsity_penalty"].unique()}
+    undefined = float("nan"), float("nan")
+    optima = {
+        p: optimal_symmetric_encoder(W, x, p) if sae["architecture"] == "relu" else undefined
+        for p in instances["sparsity_penalty"].unique()
+    }
     instances["symmetric_slope"] = instances["sparsity_penalty"].map(lambda penalty: optima[penalty][0])
     instances["symmetric_intercept"] = instances["sparsity_penalty"].map(lambda penalty: optima[penalty][1])
-    h = x @ W.T
+    h, architecture = x @ W.T, saes.make_architecture(sae)
     scores, latents, responses = [], [], []
     for instance in instances["instance"]:
         one = {key: tensor[instance, None] for key, tensor in parameters.items()}
         key = {"sae": name, "seed": seed, "instance": instance}
-        z, h_hat = reconstruct(saes.ARCHITECTURES[sae["architecture"]], one, h)
-        row, latent_rows, response_rows = measure_one(one, W, x, h, z, h_hat)
+        z, h_hat = reconstruct(architecture, one, h)
+        row, latent_rows, response_rows = measure_one(architecture.weights(one), W, x, h, z, h_hat)
         scores.append(row)
         latents.append(latent_rows.assign(**key))
         responses.append(response_rows.assign(**key))
@@ -67,7 +71,7 @@ def measure_saes(
 
 
 @torch.no_grad()
-def reconstruct(architecture: type[saes.ReluSae], parameters: saes.Parameters, h: Tensor) -> tuple[Tensor, Tensor]:
+def reconstruct(architecture: saes.Architecture, parameters: saes.Parameters, h: Tensor) -> tuple[Tensor, Tensor]:
     """Latents (samples, n_latents) and reconstruction (samples, d_in) of one autoencoder."""
     latents, outputs = [], []
     for chunk in h[:, None].split(CHUNK):
@@ -78,10 +82,15 @@ def reconstruct(architecture: type[saes.ReluSae], parameters: saes.Parameters, h
 
 
 def measure_one(
-    parameters: saes.Parameters, W: Tensor, x: Tensor, h: Tensor, z: Tensor, h_hat: Tensor
+    weights: saes.Parameters, W: Tensor, x: Tensor, h: Tensor, z: Tensor, h_hat: Tensor
 ) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
-    """The scores of one autoencoder, a row per latent, and its responses to single features."""
-    decoder = saes.normalise_decoder(parameters)[0]
+    """The scores of one autoencoder, a row per latent, and its responses to single features.
+
+    Args:
+        weights: W_enc, b_enc, W_dec of one instance, see `saes.Architecture.weights`
+        x, h, z, h_hat: (samples, ...) features, activations, latents and reconstructions
+    """
+    decoder = saes.normalise_decoder(weights)[0]
     similarity = cosine_similarity(W.T, decoder)
     dead = metrics.dead_latents(z)
     live_similarity = np.where(dead, np.nan, similarity)
@@ -110,7 +119,7 @@ def measure_one(
         "shrinkage_slope": line.slope,
         "shrinkage_intercept": line.intercept,
     }
-    latents = tabulate_latents(parameters, decoder, z, dead, similarity, gates, truth_index, latent_index)
+    latents = tabulate_latents(weights, decoder, z, dead, similarity, gates, truth_index, latent_index)
     return scores, latents, responses.head(N_PLOTTED)
 
 
@@ -135,7 +144,7 @@ def respond_to_single_features(
 
 
 def tabulate_latents(
-    parameters: saes.Parameters,
+    weights: saes.Parameters,
     decoder: Tensor,
     z: Tensor,
     dead: np.ndarray,
@@ -160,8 +169,8 @@ def tabulate_latents(
             "latent": range(n_latents),
             "fraction_active": (z != 0).double().mean(0).numpy(),
             "dead": dead,
-            "bias": parameters["b_enc"][0].double().numpy(),
-            "encoder": list(parameters["W_enc"][0].T.numpy()),
+            "bias": weights["b_enc"][0].double().numpy(),
+            "encoder": list(weights["W_enc"][0].T.numpy()),
             "decoder": list(decoder.numpy()),
         }
     ).join(matched)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from superposition import saes
 from superposition.features import IndependentFeatures, make_distribution
-from superposition.kernels import relu_sae_training
+from superposition.kernels import sae_training as kernels
 from superposition.progress import Progress
 from superposition.runs import list_instances, parameter_of_instances
 from superposition.sae_history import History
@@ -59,13 +59,14 @@ def fit_saes(
         probability: (n_features,) of the features x; distribution: their kind (see features)
 
     Returns:
-        the weights (see saes), and the history: one row per (step, instance), see `history_table`.
+        the parameters (see saes), and the history: one row per (step, instance), see `history_table`.
     """
     training, resampling = sae["training"], sae["resampling"]
     n_instances = len(list_instances(sae))
     generators = [torch_generator(seed, name, "init", i) for i in range(n_instances)]
     resamplers = [torch_generator(seed, name, "resample", i) for i in range(n_instances)]
-    parameters = saes.initialise(W.shape[0], sae["n_latents"], generators)
+    architecture = saes.make_architecture(sae)
+    parameters = architecture.initialise(W.shape[0], sae["n_latents"], generators)
     parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
     penalty, learning_rate = (
         torch.tensor(parameter_of_instances(sae, key, default), dtype=torch.float32, device=device)
@@ -75,29 +76,28 @@ def fit_saes(
         )
     )
     recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
-    history = History(sae, n_instances, parameters)
+    history = History(sae, n_instances, architecture.weights(parameters))
 
     def resample(dead: Tensor) -> None:
-        saes.resample_simple(parameters, dead, resampling["scale"], resamplers)
+        saes.resample_simple(architecture, parameters, dead, resampling["scale"], resamplers)
         history.resampled |= dead.cpu()
 
     def close_stretch(step: int, reconstruction: Tensor, sparsity: Tensor, fraction_active: Tensor) -> None:
-        history.close_stretch(step, reconstruction, sparsity, fraction_active, parameters)
+        history.close_stretch(step, reconstruction, sparsity, fraction_active, architecture.weights(parameters))
 
     fixed = (penalty, training, resampling, learning_rate)
-    if training["engine"] == "auto" and relu_sae_training.supports(sae["architecture"], distribution, device):
+    if training["engine"] == "auto" and kernels.supports(architecture, distribution, device):
         seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
-        relu_sae_training.minimise(parameters, W, probability, *fixed, seeds, recorder, close_stretch, resample)
+        kernels.minimise(architecture, parameters, W, probability, *fixed, seeds, recorder, close_stretch, resample)
     else:
         features = make_distribution(distribution, probability.to(device).expand(n_instances, -1))
         batches = torch_generator(seed, name, "train", device=device)
-        architecture = saes.ARCHITECTURES[sae["architecture"]]
         _minimise(architecture, parameters, W.to(device), features, *fixed, batches, recorder, close_stretch, resample)
     return parameters, history.to_table(recorder, name, seed)
 
 
 def _minimise(
-    architecture: type[saes.ReluSae],
+    architecture: saes.Architecture,
     parameters: saes.Parameters,
     W: Tensor,
     features: IndependentFeatures,
@@ -124,7 +124,7 @@ def _minimise(
             resample(activity.dead())
 
     def after_step(step: int) -> None:
-        parameters["W_dec"].copy_(saes.normalise_decoder(parameters))
+        architecture.after_step(parameters)
         if recorder.ends_stretch(step + 1):
             close_stretch(step + 1, *activity.take_stretch())
 

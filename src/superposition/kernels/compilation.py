@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import types
 from pathlib import Path
 
 import numba
@@ -45,3 +46,14 @@ jit = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy",
 # For functions of which a caller has several: a function that calls others, unless they become part of it, counts the
 # references to its arrays, and that costs a small model as much as its arithmetic.
 jit_inlined = functools.partial(jit, forceinline=True)
+
+
+def specialise(function, name: str, **called):
+    """A copy of `function`, compiled with `called` in place of the globals of these names, and cached under `name`.
+
+    Functions that are handed over as arguments or in a closure would serve too, but Numba would compile them anew in
+    every process: it finds no machine code again that depends on them.
+    """
+    own = types.FunctionType(function.__code__, function.__globals__ | called)
+    own.__qualname__ = f"{function.__qualname__}_{name}"
+    return jit(own)

@@ -1,51 +1,88 @@
-"""The gradient of the ReLU autoencoder, fused; `saes.ReluSae` is its specification.
+"""The gradient of the ReLU autoencoder, fused for `sae_training`; `saes.ReluSae` is its specification.
 
 With c = h - b_dec and the unit decoder rows D the reconstruction error is h' - h = D^T z - c, so neither h nor h' is
-ever formed. Matrices come with their transpose, because products go by rows.
+ever formed. Products go by rows, so that matrices are also used as their transpose.
 """
 
 import numpy as np
 
 from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.products import add_outer_product, multiply
-from superposition.kernels.tiles import start_of
-from superposition.saes import EPSILON
+from superposition.kernels.sae_parts import normalise_rows, pull_back_rows, subtract_through_encoder, to_error
+from superposition.kernels.tiles import empty_tile, start_of
 
-TINY = np.float32(EPSILON)
+ORDER = "W_enc", "W_dec", "b_enc", "b_dec"
 
 
-@jit
-def normalise_rows(W_dec, D):
-    """D[j] = W_dec[j] / (|W_dec[j]| + eps); the two may be one array"""
-    for j in range(len(W_dec)):
-        square = np.float32(0)
-        for d in range(W_dec.shape[1]):
-            square += W_dec[j, d] * W_dec[j, d]
-        scale = np.float32(1) / (np.sqrt(square) + TINY)
-        for d in range(W_dec.shape[1]):
-            D[j, d] = W_dec[j, d] * scale
+@jit_inlined
+def _views(packed, d_in, n_latents):
+    size = d_in * n_latents
+    W_enc, W_dec = packed[:size].reshape(d_in, n_latents), packed[size : 2 * size].reshape(n_latents, d_in)
+    return W_enc, W_dec, packed[2 * size : 2 * size + n_latents], packed[2 * size + n_latents :]
 
 
 @jit
-def pull_back(W_enc, W_dec, grad_W_dec, grad_b_enc, grad_b_dec):
-    """Complete a batch's sums of add_gradient: dL/dD to dL/dW_dec, and dL/db_dec by what flows through c.
+def lay_out(own, gradient, d_in, n_latents):
+    """Views of an instance's packed parameters and gradient; D, -b_dec, zeros, penalties; tiles c, z, e, dL/dz."""
+    vectors = np.empty(d_in, np.float32), np.zeros(d_in, np.float32), np.empty(n_latents, np.float32)
+    tiles = empty_tile(d_in), empty_tile(n_latents), empty_tile(d_in), empty_tile(n_latents)
+    views = _views(own, d_in, n_latents), _views(gradient, d_in, n_latents)
+    return views, np.empty((n_latents, d_in), np.float32), vectors, tiles
 
-    With r = |W_dec[j]|, dL/dW_dec[j] = dL/dD[j] / (r + eps) - W_dec[j] (W_dec[j] . dL/dD[j]) / (r (r + eps)^2), whose
-    second term is 0 at r = 0, as autograd has it.
+
+@jit
+def begin_step(room):
+    """Set what depends on the parameters alone."""
+    ((_, W_dec, _, b_dec), _), D, (minus_b_dec, _, _), _ = room
+    normalise_rows(W_dec, D)
+    for d in range(len(b_dec)):
+        minus_b_dec[d] = -b_dec[d]
+
+
+@jit
+def add_gradient(x, lanes, samples_per_lane, batch_size, penalty, settings, W, room, fired):
+    """Add a tile's part of dL/dW_enc, dL/dD, dL/db_enc and of the reconstruction's dL/db_dec, and count activity.
+
+    Args:
+        x: a tile of n_features rows, one sample per lane; each counts `samples_per_lane` times
+        settings: none
+        W: (d_in, n_features)
+        room: see lay_out
+        fired: (n_latents,) int64, on how many samples each latent was active
+
+    Returns:
+        the tile's part of the reconstruction loss, of the sparsity loss, and of other parts of the loss
     """
-    for j in range(len(W_dec)):
-        square = along = np.float32(0)
-        for d in range(W_dec.shape[1]):
-            square += W_dec[j, d] * W_dec[j, d]
-            along += W_dec[j, d] * grad_W_dec[j, d]
-        norm = np.sqrt(square)
-        scale = np.float32(1) / (norm + TINY)
-        radial = np.float32(0) if norm == 0 else along * scale * scale / norm
-        for d in range(W_dec.shape[1]):
-            grad_W_dec[j, d] = grad_W_dec[j, d] * scale - W_dec[j, d] * radial
-    for d in range(len(W_enc)):
-        for j in range(len(grad_b_enc)):
-            grad_b_dec[d] -= W_enc[d, j] * grad_b_enc[j]
+    (parameters, gradients), D, (minus_b_dec, zeros, penalties), (c, z, e, grad_z) = room
+    W_enc, _, b_enc, _ = parameters
+    grad_W_enc, grad_W_dec, grad_b_enc, grad_b_dec = gradients
+    d_in = len(W)
+    share = np.float32(samples_per_lane) / np.float32(batch_size)
+    multiply(W, x, minus_b_dec, c, lanes)  # c = W x - b_dec
+    multiply(W_enc.T, c, b_enc, z, lanes)  # z = ReLU(c W_enc + b_enc)
+    sparsity = _rectify(z, lanes, samples_per_lane, fired)
+    multiply(D.T, z, zeros, e, lanes)  # e = dL/dh' = 2 (h' - h) / d_in, with h' - h = z D - c
+    squares = to_error(e, c, lanes, share * np.float32(2 / d_in), grad_b_dec)
+    penalties[:] = share * penalty
+    multiply(D, e, penalties, grad_z, lanes)  # dL/dz = e D^T + penalty, where z is active
+    _mask(grad_z, z, lanes, grad_b_enc)
+    add_outer_product(c, grad_z, grad_W_enc, lanes)  # dL/dW_enc = c^T dL/dz
+    add_outer_product(e, z, grad_W_dec.T, lanes)  # dL/dD = z^T e
+    return share * squares / d_in, share * sparsity, 0.0
+
+
+@jit
+def complete_gradient(room):
+    """Turn a batch's sums of add_gradient into the parameters' gradient."""
+    ((W_enc, W_dec, _, _), (_, grad_W_dec, grad_b_enc, grad_b_dec)), _, _, _ = room
+    pull_back_rows(W_dec, grad_W_dec)
+    subtract_through_encoder(W_enc, grad_b_enc, grad_b_dec)
+
+
+@jit
+def end_step(room):
+    ((_, W_dec, _, _), _), _, _, _ = room
+    normalise_rows(W_dec, W_dec)
 
 
 @jit_inlined
@@ -66,23 +103,6 @@ def _rectify(z, lanes, samples_per_lane, fired):
 
 
 @jit_inlined
-def _to_error(e, c, lanes, factor, grad_b_dec):
-    """e = factor (e - c) in place, adding its sums to grad_b_dec; the sum of (e - c)^2."""
-    total = 0.0
-    for d in range(len(grad_b_dec)):
-        row = start_of(d)
-        squares = row_sum = np.float32(0)
-        for lane in range(np.uintp(lanes)):
-            error = e[row + lane] - c[row + lane]
-            squares += error * error
-            row_sum += error
-            e[row + lane] = factor * error
-        total += squares
-        grad_b_dec[d] += factor * row_sum
-    return total
-
-
-@jit_inlined
 def _mask(grad_z, z, lanes, grad_b_enc):
     """grad_z = 0 in place where z is not active, adding its sums to grad_b_enc."""
     for j in range(len(grad_b_enc)):
@@ -92,37 +112,3 @@ def _mask(grad_z, z, lanes, grad_b_enc):
             grad_z[row + lane] = g
             row_sum += g
         grad_b_enc[j] += row_sum
-
-
-@jit
-def add_gradient(
-    x, lanes, samples_per_lane, batch_size, penalty, W, W_enc_T, D, D_T, b_enc, minus_b_dec,
-    c, z, e, grad_z, zeros, penalties, grad_W_enc, grad_D_T, grad_b_enc, grad_b_dec, fired,
-):  # fmt: skip
-    """Add a tile's part of dL/dW_enc, dL/dD, dL/db_enc and of the reconstruction's dL/db_dec, and count activity.
-
-    `pull_back` turns a batch's sums of these into the parameters' gradient.
-
-    Args:
-        x: a tile of n_features rows, one sample per lane; each counts `samples_per_lane` times
-        W: (d_in, n_features); minus_b_dec: (d_in,)
-        c, e: room for tiles of d_in rows; z, grad_z: of n_latents rows
-        zeros: (d_in,); penalties: (n_latents,), room
-        fired: (n_latents,) int64, on how many samples each latent was active
-
-    Returns:
-        the tile's part of the reconstruction loss and of the sparsity loss
-    """
-    d_in = len(W)
-    share = np.float32(samples_per_lane) / np.float32(batch_size)
-    multiply(W, x, minus_b_dec, c, lanes)  # c = W x - b_dec
-    multiply(W_enc_T, c, b_enc, z, lanes)  # z = ReLU(c W_enc + b_enc)
-    sparsity = _rectify(z, lanes, samples_per_lane, fired)
-    multiply(D_T, z, zeros, e, lanes)  # e = dL/dh' = 2 (h' - h) / d_in, with h' - h = z D - c
-    squares = _to_error(e, c, lanes, share * np.float32(2 / d_in), grad_b_dec)
-    penalties[:] = share * penalty
-    multiply(D, e, penalties, grad_z, lanes)  # dL/dz = e D^T + penalty, where z is active
-    _mask(grad_z, z, lanes, grad_b_enc)
-    add_outer_product(c, grad_z, grad_W_enc, lanes)  # dL/dW_enc = c^T dL/dz
-    add_outer_product(e, z, grad_D_T, lanes)  # dL/dD = z^T e
-    return share * squares / d_in, share * sparsity

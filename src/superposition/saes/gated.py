@@ -1,0 +1,91 @@
+"""The gated autoencoder: one half of the encoder decides which latents fire, the other how much."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from superposition.saes.architecture import (
+    Architecture,
+    Losses,
+    Parameters,
+    draw_weights,
+    mean_squared_error,
+    normalise_decoder,
+    read,
+    write,
+)
+
+
+@dataclass(frozen=True)
+class GatedSae(Architecture):
+    """z = 1[pi > 0] ReLU((h - b_dec) W_mag + b_mag) with pi = (h - b_dec) W_gate + b_gate; decoded as by ReluSae.
+
+    The encoders share their directions: W_mag = W_gate exp(r_mag), a factor per latent. The penalty falls on the gate
+    alone, so that it need not shrink magnitudes, and an auxiliary loss, which asks the gate to reconstruct by itself,
+    trains the gate: 1[pi > 0] has no gradient.
+
+    Rajamanoharan et al. 2024a ("Improving Dictionary Learning with Gated Sparse Autoencoders", section 3)
+    with the conventions of ARENA 1.5.4 section 5: the reconstruction is averaged and the auxiliary loss summed over
+    d_in, and the decoder is normalised in the forward pass and after every step.
+
+    Tensors: W_gate (instances, d_in, n_latents); b_gate, r_mag, b_mag (instances, n_latents); W_dec, b_dec as in saes.
+    """
+
+    def initialise(self, d_in: int, n_latents: int, generators: list[torch.Generator]) -> Parameters:
+        """Weights uniform, see draw_weights; r_mag and biases zero; decoder rows normalised."""
+        n = len(generators)
+        parameters = {
+            "W_gate": draw_weights(generators, d_in, n_latents),
+            "W_dec": draw_weights(generators, n_latents, d_in),
+            "b_gate": torch.zeros(n, n_latents),
+            "r_mag": torch.zeros(n, n_latents),
+            "b_mag": torch.zeros(n, n_latents),
+            "b_dec": torch.zeros(n, d_in),
+        }
+        self.after_step(parameters)
+        return parameters
+
+    @staticmethod
+    def gate_and_magnitude(parameters: Parameters, h: Tensor) -> tuple[Tensor, Tensor]:
+        """The gate's pre-activation pi and the magnitude before its ReLU, both (batch, instances, n_latents)."""
+        shared = read(h, parameters["b_dec"], parameters["W_gate"])
+        return shared + parameters["b_gate"], shared * parameters["r_mag"].exp() + parameters["b_mag"]
+
+    def encode(self, parameters: Parameters, h: Tensor) -> Tensor:
+        pi, magnitude = self.gate_and_magnitude(parameters, h)
+        return (pi > 0) * torch.relu(magnitude)
+
+    def decode(self, parameters: Parameters, z: Tensor) -> Tensor:
+        return write(z, normalise_decoder(parameters), parameters["b_dec"])
+
+    def losses(self, parameters: Parameters, h: Tensor, sparsity_penalty: Tensor) -> Losses:
+        """mean_d (h - h')^2 + sparsity_penalty * sum_j ReLU(pi_j) + sum_d (h - h'_gate)^2, averaged over the batch.
+
+        In the last term, the auxiliary loss, h'_gate is ReLU(pi) decoded with W_dec and b_dec held constant.
+        """
+        pi, magnitude = self.gate_and_magnitude(parameters, h)
+        z, gate = (pi > 0) * torch.relu(magnitude), torch.relu(pi)
+        reconstruction = mean_squared_error(h, self.decode(parameters, z))
+        sparsity = gate.sum(-1).mean(0)
+        frozen = {key: parameters[key].detach() for key in ("W_dec", "b_dec")}
+        auxiliary = ((h - self.decode(frozen, gate)) ** 2).sum(-1).mean(0)
+        total = reconstruction + sparsity_penalty * sparsity + auxiliary
+        return Losses(reconstruction, sparsity, total, (z > 0).detach())
+
+    def restart_latent(
+        self, parameters: Parameters, instance: int, latent: int, direction: Tensor, scale: float
+    ) -> None:
+        """W_dec = v, W_gate = scale v; b_gate, b_mag and r_mag are 0 again, so gate and magnitude are the same."""
+        parameters["W_dec"][instance, latent] = direction
+        parameters["W_gate"][instance, :, latent] = scale * direction
+        for key in ("b_gate", "r_mag", "b_mag"):
+            parameters[key][instance, latent] = 0.0
+
+    def weights(self, parameters: Parameters) -> Parameters:
+        """The encoder is the gate's: where a latent looks; exp(r_mag) changes the length alone."""
+        own = {"W_enc": "W_gate", "b_enc": "b_gate", "W_dec": "W_dec", "b_dec": "b_dec"}
+        return {key: parameters[name] for key, name in own.items()}
+
+    def after_step(self, parameters: Parameters) -> None:
+        parameters["W_dec"].copy_(normalise_decoder(parameters))
