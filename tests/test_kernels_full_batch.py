@@ -10,7 +10,7 @@ from test_finite_data import TRAINING, fit_with_torch, generators
 from superposition import finite_data, toy_models
 from superposition.features import SparseSamples
 from superposition.finite_data import full_batch_loss, loss_factor, sample_data, to_dense
-from superposition.kernels.full_batch import TrainingState, add_gradient, advance, minimise_full_batch
+from superposition.kernels.full_batch import TrainingState, add_gradient, advance, evaluate_loss, minimise_full_batch
 from superposition.kernels.linear_regions import POINTS, workspace
 from superposition.progress import Progress
 from superposition.training import DivergenceError, Recorder
@@ -118,6 +118,15 @@ def test_training_is_that_of_torch(scale, n_hidden):
     finite_data.minimise_full_batch(start, data, scale, TRAINING, torch.full((2,), 0.02), specified)
     assert recorder.steps == specified.steps
     torch.testing.assert_close(torch.stack(recorder.losses), torch.stack(specified.losses), rtol=1e-4, atol=0)
+
+
+def test_loss_on_other_data():
+    data = sample_data(torch.full((30,), 0.1), 1000, generators("test"))
+    parameters = fit(data_sets("a"))[0]
+    before = {name: parameter.clone() for name, parameter in parameters.items()}
+    expected = full_batch_loss(parameters, to_dense(data, 2, parameters["W"]), loss_factor(data, "mean"))
+    torch.testing.assert_close(evaluate_loss(parameters, data, "mean").float(), expected, rtol=1e-5, atol=0)
+    assert_same(parameters, before)
 
 
 def assert_same(first, second):

@@ -118,6 +118,14 @@ def advance(
     return losses
 
 
+def evaluate_loss(parameters: dict[str, Tensor], data: SparseSamples, loss_scale: str) -> Tensor:
+    """(instances,) float64 loss on any data, for instance on fresh samples: that of a step of length 0."""
+    check_data(data, parameters)
+    state = TrainingState.begin(parameters, data.n_samples)
+    still = {"steps": 1, "schedule": "constant", "warmup_steps": 0, "weight_decay": 0.0}
+    return torch.from_numpy(advance(state, data, loss_scale, still, torch.zeros(len(state.parameters)), 1))
+
+
 def minimise_full_batch(
     parameters: dict[str, Tensor],
     data: SparseSamples,

@@ -14,7 +14,7 @@ ZERO, ONE = np.float32(0), np.float32(1)
 @jit
 def add_linear_in_plane(theta, centre, half, S, gradient, Q, crossing):
     """See linear_regions.add_linear."""
-    W0, W1, b = theta[0], theta[1], theta[2]
+    W0, W1, b = theta[0], theta[1], theta[2]  # not unpacked: the compiler would not see that rows are contiguous
     grad_W0, grad_W1, grad_b = gradient[0], gradient[1], gradient[2]
     c0, c1, r0, r1 = centre[0, 0], centre[0, 1], half[0, 0], half[0, 1]
     S00, S01, S02, S11, S12, S22 = S[0, 0], S[0, 1], S[0, 2], S[1, 1], S[1, 2], S[2, 2]
@@ -96,7 +96,7 @@ def add_crossing_in_plane(u, grad_h, lanes, chunk, change):
 @jit
 def add_data_terms_in_plane(theta, values, features, offsets, order, u, gradient, grad_h, active):
     """See sparse_data.add_data_terms."""
-    W0, W1, b = theta[0], theta[1], theta[2]
+    W0, W1, b = theta[0], theta[1], theta[2]  # not unpacked: the compiler would not see that rows are contiguous
     grad_W0, grad_W1, grad_b = gradient[0], gradient[1], gradient[2]
     loss = 0.0
     for place in range(len(order)):
@@ -116,6 +116,5 @@ def add_data_terms_in_plane(theta, values, features, offsets, order, u, gradient
             grad_W0[i] += x * flow0 - x_active * h0
             grad_W1[i] += x * flow1 - x_active * h1
             grad_b[i] -= x_active
-        grad_h[place, 0], grad_h[place, 1] = flow0, flow1
         loss += own
     return loss
