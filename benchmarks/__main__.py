@@ -96,7 +96,7 @@ def write(table: pd.DataFrame, scaling: pd.DataFrame, machine: dict, results: Pa
     origin = {"commit": machine["commit"]}
     tables = {"benchmark": table} if scaling.empty else {"benchmark": table, "scaling": scaling}
     for name, frame in tables.items():
-        save_table(frame, results / f"{name}{suffix}.parquet", schemas[name], origin)
+        save_table(frame, results / f"{name}{suffix}.parquet", schemas[name] | {"table": name}, origin)
     drawn = {"benchmark": figures.draw_speedups(table)}
     if not scaling.empty:
         drawn["benchmark_scaling"] = figures.draw_scaling(scaling)

@@ -73,7 +73,8 @@ def full_batch_engine(
         return SparseSamples.from_dense(points()[None])
 
     def train(steps: int, seed: int, device: str) -> Parameters:
-        start = toy_models.initialise(points().shape[1], n_hidden, start_generators(name, seed, n_instances))
+        generators = start_generators(name, seed, n_instances)
+        start = toy_models.initialise("relu_output", points().shape[1], n_hidden, generators)
         parameters = {key: tensor.to(device) for key, tensor in start.items()}
         training = {"steps": steps, "schedule": "constant", "warmup_steps": 0, "weight_decay": weight_decay}
         learning_rate = torch.full((n_instances,), 1e-3, device=device)

@@ -82,7 +82,7 @@ def toy_model_workload(
 
     def train_textbook(steps: int, seed: int, device: str) -> Parameters:
         torch.manual_seed(seed)
-        start = move(initialise(n_features, n_hidden, start_generators(name, seed, n)), device)
+        start = move(initialise("relu_output", n_features, n_hidden, start_generators(name, seed, n)), device)
         return textbook.train_toy_models(start, probability.to(device), importance.to(device), steps, batch)
 
     return Workload(
@@ -156,7 +156,7 @@ def full_batch_workload(
 
     def train_textbook(steps: int, seed: int, device: str) -> Parameters:
         torch.manual_seed(seed)
-        start = move(initialise(n_features, n_hidden, start_generators(name, seed, instances)), device)
+        start = move(initialise("relu_output", n_features, n_hidden, start_generators(name, seed, instances)), device)
         return textbook.train_full_batch(start, copies().to(device), weight_decay, steps)
 
     return Workload(

@@ -45,8 +45,8 @@ def wrong_engine(**changes):
 
 def test_the_quick_benchmark_writes_tables_and_figures(tmp_path, capsys):
     assert program.main(["--quick", "--results", str(tmp_path)]) == 0
-    table = check_schema(load_table(tmp_path / "benchmark.parquet"), "benchmark")
-    scaling = check_schema(load_table(tmp_path / "scaling.parquet"), "scaling")
+    table = check_schema(load_table(tmp_path / "benchmark.parquet", "benchmark"), "benchmark")
+    scaling = check_schema(load_table(tmp_path / "scaling.parquet", "scaling"), "scaling")
     assert list(table["workload"]) == [workload.name for workload in list_tiny_workloads()]
     ready = table[table["ours_steps_per_s"].notna()]
     assert {"intro_2d", "phase_diagram", "importance_nd", "geometry", "sae_relu"} <= set(ready["workload"])
@@ -72,7 +72,7 @@ def test_a_wrong_engine_fails_the_benchmark(intro, tmp_path, monkeypatch, capsys
 def test_a_workload_without_an_engine_is_listed(intro, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(program, "list_tiny_workloads", lambda: [replace(intro, ours=None)])
     assert program.main(["--quick", "--only", "intro", "--results", str(tmp_path)]) == 0
-    [row] = check_schema(load_table(tmp_path / "benchmark.parquet"), "benchmark").to_dict("records")
+    [row] = check_schema(load_table(tmp_path / "benchmark.parquet", "benchmark"), "benchmark").to_dict("records")
     assert row["textbook_steps_per_s"] > 0
     assert np.isnan([row["ours_steps_per_s"], row["ratio"], row["roofline_share"]]).all()
     assert not (tmp_path / "scaling.parquet").exists()
@@ -155,7 +155,7 @@ def test_a_loss_that_is_no_loss_is_refused(loss):
 
 def test_textbook_losses_are_those_of_the_specification():
     generators = [torch.Generator().manual_seed(seed) for seed in range(3)]
-    models, x = toy_models.initialise(5, 2, generators), torch.rand(64, 3, 5)
+    models, x = toy_models.initialise("relu_output", 5, 2, generators), torch.rand(64, 3, 5)
     importance = torch.tensor([1.0, 0.5, 0.25, 2.0, 1.0])
     expected = toy_models.reconstruction_loss("relu_output", models, x, importance)
     torch.testing.assert_close(textbook.toy_model_loss(models, x, importance), expected)

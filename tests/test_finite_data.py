@@ -83,7 +83,7 @@ def test_loss_by_hand(scale, loss):
 
 def test_mean_scale_is_the_loss_of_the_toy_models():
     data = sample_data(torch.full((30,), 0.1), 40, generators("a", "b"))
-    parameters = toy_models.initialise(30, 3, generators("c", "d"))
+    parameters = toy_models.initialise("relu_output", 30, 3, generators("c", "d"))
     x = to_dense(data, 2, parameters["W"])
     expected = toy_models.reconstruction_loss("relu_output", parameters, x, torch.ones(30))
     torch.testing.assert_close(full_batch_loss(parameters, x, loss_factor(data, "mean")), expected)
@@ -123,7 +123,7 @@ def fit_with_torch(parameters, x, factor, rate):
 @pytest.mark.parametrize("scale", finite_data.LOSS_SCALES)
 def test_training_is_that_of_torch(scale):
     data = sample_data(torch.full((30,), 0.1), 40, generators("a"))
-    parameters = toy_models.initialise(30, 2, generators("c", "d"))
+    parameters = toy_models.initialise("relu_output", 30, 2, generators("c", "d"))
     x = to_dense(data, 2, parameters["W"])
     expected = fit_with_torch(parameters, x, loss_factor(data, scale), 0.02)
     recorder = Recorder(20, Progress("test", 50, stream=io.StringIO()))

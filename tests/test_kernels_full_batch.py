@@ -90,7 +90,7 @@ def test_an_unused_dimension_changes_nothing():
 
 
 def initialise(n_features=30, n_hidden=2):
-    return toy_models.initialise(n_features, n_hidden, generators("c", "d"))
+    return toy_models.initialise("relu_output", n_features, n_hidden, generators("c", "d"))
 
 
 def fit(data, rate=0.02, every=20, scale="sum", n_hidden=2, **training):

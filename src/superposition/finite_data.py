@@ -95,7 +95,7 @@ def full_batch_loss(parameters: dict[str, Tensor], x: Tensor, factor: float) -> 
         factor: see loss_factor. The loss is the mean over samples of the sum over features in Henighan et al., of
             their mean in ARENA 1.5.4; to Adam this differs only by its epsilon
     """
-    return factor * ((x - toy_models.relu_output(parameters, x)) ** 2).sum(dim=(0, 2))
+    return factor * ((x - toy_models.KINDS["relu_output"].forward(parameters, x)) ** 2).sum(dim=(0, 2))
 
 
 def to_dense(data: SparseSamples, n_instances: int, like: Tensor) -> Tensor:
