@@ -26,6 +26,21 @@ def test_steps_equal_those_of_torch(weight_decay, schedule):
     np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=0, atol=1e-6)
 
 
+def test_moments_without_gradient_become_zero_and_change_no_step():
+    # after one gradient, m falls as .9^k: below 1e-38, where subnormal numbers begin, after 850 steps
+    steps = 1500
+    factors = update_factors({"schedule": "constant", "steps": steps, "warmup_steps": 0}, 0, steps)
+    theirs = torch.full((4,), 0.5, requires_grad=True)
+    optimizer = torch.optim.AdamW([theirs], lr=1e-3, weight_decay=0.0)
+    ours, first, second = theirs.detach().clone().numpy(), np.zeros(4, np.float32), np.zeros(4, np.float32)
+    for step in range(steps):
+        theirs.grad = torch.tensor([1.0, 1e-3, 1e-6, 1e-9]) * (step == 0)
+        optimizer.step()
+        update(ours, theirs.grad.numpy(), first, second, factors, step, 1e-3, 0.0)
+    assert not first.any()
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=0, atol=1e-6)
+
+
 def test_factors_do_not_depend_on_where_a_stretch_begins():
     training = {"schedule": "cosine", "steps": 50, "warmup_steps": 5}
     whole = update_factors(training, 0, 50)

@@ -13,6 +13,10 @@ KEEP1, KEEP2 = np.float32(BETA1), np.float32(BETA2)
 TAKE1, TAKE2 = np.float32(1 - BETA1), np.float32(1 - BETA2)
 TINY = np.float32(EPSILON)
 
+# Moments below this are set to 0. They change no step, for their root is far below epsilon; but without gradient they
+# would decay into the subnormal numbers, with which a processor is up to a hundred times slower, and stay there.
+NEGLIGIBLE = np.float32(1e-30)
+
 
 def update_factors(training: dict, begin: int, end: int) -> np.ndarray:
     """(steps, 3) float64 for the 0-based steps begin to end - 1: the schedule's factor, the same over the bias
@@ -48,6 +52,7 @@ def update(parameters, gradient, first, second, factors, step, learning_rate, we
     rate, root = np.float32(factors[step, 1] * learning_rate), np.float32(1 / factors[step, 2])
     for i in range(len(parameters)):
         g = gradient[i]
-        first[i] = KEEP1 * first[i] + TAKE1 * g
-        second[i] = KEEP2 * second[i] + TAKE2 * g * g
+        m, v = KEEP1 * first[i] + TAKE1 * g, KEEP2 * second[i] + TAKE2 * g * g
+        first[i] = np.float32(0) if abs(m) < NEGLIGIBLE else m
+        second[i] = np.float32(0) if v < NEGLIGIBLE else v
         parameters[i] = shrink * parameters[i] - rate * first[i] / (np.sqrt(second[i]) * root + TINY)
