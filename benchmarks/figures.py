@@ -90,7 +90,7 @@ def draw_curve(ax: Axes, model: str, size: str, curve: pd.DataFrame) -> None:
     ax.plot(curve["value"], 1e3 * curve["seconds"], color=SWEEPS[1], marker="o", markersize=2.6, linestyle="")
     ax.set(xscale="log", yscale="log", xlabel=size, ylabel=f"ms a {'training' if size in WHOLE else 'step'}")
     ax.set_title(model.replace("_", " "))
-    ax.set_xticks(values, [f"{value:,}" for value in values])
+    ax.set_xticks(values, [f"{value / 1000:g}k" if value >= 1000 else f"{value}" for value in values])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_minor_locator(NullLocator())
