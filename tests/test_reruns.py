@@ -30,7 +30,7 @@ def add_code(text: str) -> str:
             | fitting(SAES)
             | gathering(set(FIGURES)),
         ),
-        ("superposition/saes", fitting(SAES) | gathering(figures_of(*SAES))),
+        ("superposition/saes/relu", fitting(SAES) | gathering(figures_of(*SAES))),
         ("superposition/shrinkage", {"measure_saes": jobs(SAES)} | gathering(figures_of(*SAES))),
         ("superposition/geometry", {"measure_toy_models": jobs(TOY_MODELS)} | gathering(figures_of(*TOY_MODELS))),
         ("superposition/claims/judging", CLAIMS | PAPER),
@@ -147,7 +147,7 @@ def test_times_and_places_rerun_nothing(finished, change: Callable[[Project], No
 
 
 def test_the_plan_is_that_of_a_dry_run(finished):
-    finished.edit("src/superposition/saes.py", add_code)
+    finished.edit("src/superposition/saes/relu.py", add_code)
     counts = re.findall(r"^(\w+) +(\d+)$", finished.snakemake("--dry-run").stdout, re.MULTILINE)
     planned = {rule: int(count) for rule, count in counts if rule not in ("all", "total")}
     assert planned == {rule: len(names) for rule, names in finished.plan().items()}

@@ -26,7 +26,7 @@ def loss(W: np.ndarray, x: np.ndarray, slope: float, intercept: float) -> float:
         "b_dec": torch.zeros(1, len(W), dtype=torch.float64),
     }
     h = torch.tensor(x @ W.T)[:, None]
-    return float(saes.ReluSae.losses(parameters, h, torch.tensor([PENALTY])).total)
+    return float(saes.ReluSae().losses(parameters, h, torch.tensor([PENALTY])).total)
 
 
 def test_features_on_their_own_read_the_derived_line():
