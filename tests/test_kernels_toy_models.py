@@ -177,8 +177,8 @@ CASES += [("absolute_value", 0.3), ("absolute_value", 0.03)]
 
 @pytest.mark.parametrize(("kind", "p"), CASES)
 def test_final_losses_are_distributed_as_the_specifications(kind, p):
-    # 48 models each, judged on the same held-out samples
-    n, training = 48, {**TRAINING, "batch_size": 128, "steps": 400}
+    # 400 models each, judged on the same held-out samples
+    n, training = 400, {**TRAINING, "batch_size": 128, "steps": 400}
     magnitude = "signed_uniform" if kind == "absolute_value" else "uniform"
     probability, importance = torch.full((n, 5), p), feature_importance("geometric", 0.9, 5)
     features = IndependentFeatures(probability, magnitude)
@@ -198,8 +198,8 @@ def test_final_losses_are_distributed_as_the_specifications(kind, p):
 
             minimise_by_autograd(parameters, loss_of_step, training, rates, recorder)
         losses.append(toy_models.reconstruction_loss(kind, parameters, held_out.expand(-1, n, -1), importance).numpy())
-    assert stats.ks_2samp(*losses).pvalue > 1e-3  # small, because these are twelve tests
-    assert stats.mannwhitneyu(*losses).pvalue > 1e-3
+    assert stats.ks_2samp(*losses).pvalue > 0.01
+    assert stats.mannwhitneyu(*losses).pvalue > 0.01
 
 
 def test_importance_alone_decides_what_a_linear_model_keeps():
