@@ -48,7 +48,7 @@ except ConfigurationError as error:
 TOY_MODELS, SAES, FIGURES = config["toy_models"], config["saes"], config["figures"]
 SEEDS = range(config["first_seed"], config["first_seed"] + config["seeds"])
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
-TOY_MODEL_TABLES = ("models", "features", "hidden_samples", "training_history")
+TOY_MODEL_TABLES = ("models", "features", "neurons", "hidden_samples", "dynamics", "training_history")
 SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
 
 
