@@ -6,6 +6,7 @@
 # Snakemake does not record because it depends on `threads` and `output`.
 
 import json
+import math
 import os
 import shlex
 import subprocess
@@ -18,6 +19,7 @@ sys.path.insert(0, str(SOURCE))
 
 from pipeline.configuration import ConfigurationError, load_configuration, load_yaml
 from pipeline.fingerprint import FingerprintError, fingerprint
+from pipeline.work import work_behind, work_of_saes
 
 CONFIGURATION = PROJECT / "config.yaml"
 
@@ -182,6 +184,18 @@ def weights_of_toy_model(wildcards):
 
 def samples_of_toy_model(wildcards):
     return f"results/data/{SAES[wildcards.sae]['toy_model']}/{wildcards.seed}.safetensors"
+
+
+# Long jobs first, so that no core is left alone with one at the end. Logarithms, since the scheduler adds priorities up.
+
+
+def priority_of_toy_models(wildcards):
+    return math.log2(work_behind(wildcards.experiment, config))
+
+
+def priority_of_saes(wildcards):
+    sae = SAES[wildcards.sae]
+    return math.log2(work_of_saes(sae, TOY_MODELS[sae["toy_model"]]))
 
 
 def paper_sources(wildcards):

@@ -11,6 +11,7 @@ rule sample_features:
         "results/logs/sample_features/{experiment}/{seed}.log",
     benchmark:
         "results/logs/sample_features/{experiment}/{seed}.tsv"
+    priority: priority_of_toy_models
     conda:
         "../environment.yml"
     params:

@@ -12,6 +12,7 @@ rule train_toy_models:
         "results/logs/train_toy_models/{experiment}/{seed}.log",
     benchmark:
         "results/logs/train_toy_models/{experiment}/{seed}.tsv"
+    priority: priority_of_toy_models
     conda:
         "../environment.yml"
     resources:

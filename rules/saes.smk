@@ -15,6 +15,7 @@ rule fit_saes:
         "results/logs/fit_saes/{sae}/{seed}.log",
     benchmark:
         "results/logs/fit_saes/{sae}/{seed}.tsv"
+    priority: priority_of_saes
     conda:
         "../environment.yml"
     resources:

@@ -1,11 +1,9 @@
 """Every claim on tables that satisfy it, on tables that break it, and where something was not measured."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
-from builders import CONFIG, ROOT, check_schema
+from builders import CONFIG, check_schema
 from claim_tables import DENSE, MIDDLE, PROBABILITIES, SPARSE, change, make_tables
 
 from superposition.claims import CLAIMS
@@ -179,8 +177,3 @@ def test_claim_names_what_exists(claim):
     assert shown & set(claim.experiments)  # a figure of the claim shows one of its experiments
     for part in claim.parts:
         assert part.threshold == tuple(sorted(part.threshold))
-
-
-def test_paper_shows_every_section():
-    shown = re.findall(r'#claims-table\("(\w+)"\)', (ROOT / "paper/paper.typ").read_text())
-    assert shown == list(dict.fromkeys(claim.section for claim in CLAIMS))

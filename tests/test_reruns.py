@@ -108,7 +108,12 @@ def test_descriptions_in_schemas_rerun_nothing(finished):
 
 @pytest.mark.parametrize(
     ("source", "comment"),
-    [("paper.typ", "\n// words"), ("references.bib", "\n% words"), ("captions/represented_features.rst", "\nMore.")],
+    [
+        ("paper.typ", "\n// words"),
+        ("sections/sparse_autoencoders.typ", "\n// words"),
+        ("references.bib", "\n% words"),
+        ("captions/represented_features.rst", "\nMore."),
+    ],
 )
 def test_a_text_typesets_the_paper(finished, source, comment):
     finished.append(f"paper/{source}", comment)

@@ -3,18 +3,18 @@
 from pathlib import Path
 
 import pytest
-from workflow_runs import Project, make_project
+from workflow_runs import Project, cut_down, make_project
 
 
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project as it stood when the tests began, which all runs are made of."""
-    return make_project(tmp_path_factory.mktemp("sources") / "project")
+    """A small copy of the project as it stood when the tests began, which most runs are made of."""
+    return make_project(tmp_path_factory.mktemp("sources") / "project", cut_down())
 
 
 @pytest.fixture(scope="session")
 def tiny_run(sources: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The tiny twin of the paper, run once to its end. Read it, but do not change it."""
+    """The small copy, run once to its end. Read it, but do not change it."""
     project = sources.copy(tmp_path_factory.mktemp("tiny") / "run")
     project.run("--cores", "2")
     return project

@@ -1,14 +1,12 @@
-"""Which jobs an edit should make Snakemake plan, worked out from the tiny twin's configuration alone."""
+"""Which jobs an edit should make Snakemake plan, worked out from a small copy's configuration alone."""
 
 from collections.abc import Iterable
 
-from workflow_runs import ROOT, TINY, Plan, overlay
+from workflow_runs import ROOT, Plan, cut_down, overlay
 
-from pipeline.configuration import load_configuration, load_yaml
+from pipeline.configuration import load_configuration
 
-CONFIG = load_configuration(
-    overlay(load_yaml(ROOT / "config.yaml"), load_yaml(ROOT / TINY)), ROOT / "schemas/config.schema.yaml", ROOT
-)
+CONFIG = load_configuration(overlay(*cut_down().values()), ROOT / "schemas/config.schema.yaml", ROOT)
 TOY_MODELS, SAES, FIGURES = CONFIG["toy_models"], CONFIG["saes"], CONFIG["figures"]
 SEEDS = (0, 1)
 CLAIMS, PAPER = {"judge_claims": {"claims"}}, {"typeset_paper": {"paper"}}

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -14,8 +14,6 @@ ROOT = Path(__file__).resolve().parents[1]
 TINY = "tests/config.yaml"
 SOURCES = (
     "Snakefile",
-    "config.yaml",
-    TINY,
     "environment.yml",
     ".gitignore",
     "rules",
@@ -24,6 +22,11 @@ SOURCES = (
     "paper",
     "profiles",
 )
+# What small copies of the project keep of the configuration, with the figures that need nothing else.
+SMALL = {
+    "toy_models": ["five_in_two", "five_in_two_sparse"],
+    "saes": ["relu_no_resampling", "relu_simple_resampling"],
+}
 LONGEST_RUN = 600  # seconds; a run that takes longer hangs
 NOTICES = ("Using workflow specific profile", "Config file ")  # what Snakemake says to standard error when all is well
 AUTHOR = {
@@ -37,9 +40,10 @@ Plan = dict[str, set[str]]  # rule -> its jobs: "experiment/seed", or the name o
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the project, run as the tiny twin."""
+    """A copy of the project, run with its tests/config.yaml."""
 
     root: Path
+    longest_run: int = LONGEST_RUN
 
     @property
     def results(self) -> Path:
@@ -55,7 +59,7 @@ class Project:
             env=make_environment(),
             capture_output=True,
             text=True,
-            timeout=LONGEST_RUN,
+            timeout=self.longest_run,
         )
 
     def run(self, *arguments: str) -> None:
@@ -90,7 +94,7 @@ class Project:
         self.edit(path, lambda before: before.replace(old, new))
 
     def configure(self, changes: dict) -> None:
-        """Lay `changes` over the tiny twin's configuration."""
+        """Lay `changes` over what is laid over the configuration."""
         self.edit(TINY, lambda before: yaml.safe_dump(overlay(yaml.safe_load(before), changes), sort_keys=False))
 
     def files(self, pattern: str) -> Iterator[Path]:
@@ -105,14 +109,44 @@ class Project:
     def copy(self, folder: Path) -> "Project":
         """A copy with all results and Snakemake's records of them, as old as the originals."""
         shutil.copytree(self.root, folder, symlinks=True)
-        return Project(folder)
+        return replace(self, root=folder)
 
 
-def make_project(folder: Path) -> Project:
+def load_configurations() -> dict[str, dict]:
+    """Path -> content of the paper's configuration and of the tiny twin's, which is laid over it."""
+    return {path: yaml.safe_load((ROOT / path).read_text(encoding="utf-8")) for path in ("config.yaml", TINY)}
+
+
+def cut_down() -> dict[str, dict]:
+    """Both configurations with the experiments of SMALL alone, two seeds of each: what a small copy runs.
+
+    It stays as small as it is while the paper grows.
+    """
+    small = load_configurations()
+    for config in small.values():
+        for section, names in SMALL.items():
+            config[section] = {name: config[section][name] for name in names}
+    figures = small["config.yaml"]["figures"].items()
+    small["config.yaml"]["figures"] = {name: block for name, block in figures if needs_no_more(block)}
+    small[TINY]["seeds"] = 2
+    return small
+
+
+def needs_no_more(figure: dict) -> bool:
+    return all(set(figure.get(section, [])) <= set(names) for section, names in SMALL.items())
+
+
+def make_project(folder: Path, configurations: dict[str, dict]) -> Project:
     """The project as it stands but without results, committed to a repository of its own where there is git.
 
     The same sources give the same commit.
+
+    Args:
+        configurations: path -> content of the configuration and of what is laid over it
     """
+    for path, content in configurations.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     for source in SOURCES:
         target = folder / source
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,19 +14,21 @@ from scripts.command_line import provenance, run
 from superposition.reporting import count_verdicts, describe_claims, describe_configurations
 from superposition.storage import atomic_path, load_table
 
+PARTS = ("captions", "sections")  # folders of the paper's sources
 PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "seaborn", "snakemake", "typst")
 
 
 def typeset_paper(spec: dict, claims: str, numbers: str, pdf: str, figures: list[str], sources: list[str]) -> None:
-    quoted = json.dumps(collect_numbers(spec, claims), indent=1, ensure_ascii=False)
+    quoted = json.dumps(collect_numbers(spec, claims) | list_parts(sources), indent=1, ensure_ascii=False)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root / "figures").mkdir()
-        (root / "captions").mkdir()
+        for kind in (*PARTS, "figures"):
+            (root / kind).mkdir()
         for figure in figures:
             shutil.copy(figure, root / "figures")
         for source in sources:
-            shutil.copy(source, root / "captions" if source.endswith(".rst") else root)
+            kind = Path(source).parent.name
+            shutil.copy(source, root / kind if kind in PARTS else root)
         (root / "paper.json").write_text(quoted)
         try:
             document = typst.compile(
@@ -37,6 +39,11 @@ def typeset_paper(spec: dict, claims: str, numbers: str, pdf: str, figures: list
     for path, content in ((numbers, quoted.encode()), (pdf, document)):
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
+
+
+def list_parts(sources: list[str]) -> dict[str, list[str]]:
+    """The captions and the sections that there are, by name: Typst cannot look for files."""
+    return {part: sorted(Path(source).stem for source in sources if Path(source).parent.name == part) for part in PARTS}
 
 
 def collect_numbers(spec: dict, claims: str) -> dict:

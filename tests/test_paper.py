@@ -1,0 +1,116 @@
+"""The paper compiles from any part of the configuration, and from nothing that it does not know."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typst
+from builders import CONFIG, ROOT, TABLES
+
+from pipeline.configuration import load_configuration
+from scripts.typeset_paper import typeset_paper
+from superposition.claims import CLAIMS
+from superposition.claims.judging import judge_claims
+from superposition.storage import save_table
+
+PAPER = ROOT / "paper"
+SECTIONS = {path.stem: path.read_text() for path in (PAPER / "sections").glob("*.typ")}
+ONE_TOY_MODEL = {"toy_models": {"five_in_two": CONFIG["toy_models"]["five_in_two"]}}
+
+
+def list_sources() -> list[Path]:
+    return [path for path in PAPER.rglob("*") if path.suffix in (".typ", ".bib", ".rst")]
+
+
+def typeset(folder: Path, raw: dict, sources: list[Path], figures: tuple[Path, ...] = ()) -> bytes:
+    """The PDF of a configuration in which nothing was measured."""
+    config = load_configuration(raw, ROOT / "schemas/config.schema.yaml", ROOT)
+    claims = folder / "claims.parquet"
+    save_table(judge_claims(CLAIMS, {}, set()), claims, TABLES["claims"] | {"table": "claims"}, {})
+    numbers, pdf = folder / "paper.json", folder / "paper.pdf"
+    typeset_paper({"config": config}, str(claims), str(numbers), str(pdf), [*map(str, figures)], [*map(str, sources)])
+    assert json.loads(numbers.read_text())["figures"] == [figure.stem for figure in figures]
+    return pdf.read_bytes()
+
+
+def typeset_text(folder: Path, text: str, raw: dict = ONE_TOY_MODEL, figures: tuple[Path, ...] = ()) -> bytes:
+    """As `typeset`, with `text` in the place of the paper's; Typst's own assertions in it have to hold."""
+    probe = folder / "paper.typ"
+    probe.write_text(f'#import "elements.typ": *\n{text}')
+    return typeset(folder, raw, [probe, *(path for path in list_sources() if path.name != probe.name)], figures)
+
+
+def test_one_toy_model_and_no_figure_make_a_paper(tmp_path):
+    assert typeset(tmp_path, ONE_TOY_MODEL, list_sources()).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("section", sorted(SECTIONS))
+def test_a_section_can_be_left_out(tmp_path, section):
+    sources = [path for path in list_sources() if path.stem != section]
+    assert typeset(tmp_path, ONE_TOY_MODEL, sources).startswith(b"%PDF")
+
+
+def test_a_section_without_a_place_is_named(tmp_path):
+    stray = tmp_path / "sections" / "stray.typ"
+    stray.parent.mkdir()
+    stray.write_text("= Stray")
+    with pytest.raises(ValueError, match="the section stray has no place in the paper"):
+        typeset(tmp_path, ONE_TOY_MODEL, [*list_sources(), stray])
+
+
+def test_what_is_not_in_the_configuration_is_said_in_words(tmp_path):
+    text = """
+        #assert.eq(measured("A1.1-a", part: 2), [not measured])
+        #assert.eq(drawn("features_in_2d"), none)
+        #assert.eq(fig("features_in_2d"), [a figure left out here])
+        #fig("features_in_2d") #drawn("features_in_2d") #verdict-on("A5.1") #claims-table("sparse_autoencoders")
+    """
+    assert typeset_text(tmp_path, text).startswith(b"%PDF")
+
+
+def test_what_is_in_the_configuration_is_drawn_and_referred_to(tmp_path):
+    figure = tmp_path / "features_in_2d.pdf"
+    figure.write_bytes(typst.compile(b"#set page(width: 8cm, height: 3cm)\nFigure"))
+    raw = ONE_TOY_MODEL | {"figures": {"features_in_2d": {"toy_models": ["five_in_two"]}}}
+    text = """
+        #set figure(numbering: "1")
+        #assert.eq(fig("features_in_2d"), ref(label("fig-features_in_2d")))
+        #fig("features_in_2d") #drawn("features_in_2d")
+        #context assert.eq(query(figure).map(each => each.label), (label("fig-features_in_2d"),))
+    """
+    assert typeset_text(tmp_path, text, raw, (figure,)).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('#measured("A1.1-z")', "the paper quotes the unknown claim A1.1-z"),
+        ('#verdict-on("A1.1-z")', "the paper quotes the unknown claim A1.1-z"),
+        ('#drawn("features_in_3d")', "the paper shows the unknown figure features_in_3d"),
+        ('#fig("features_in_3d")', "the paper shows the unknown figure features_in_3d"),
+        ('#claims-table("basis")', "the paper shows the claims of the unknown section basis"),
+        ('#measured("A1.1-a", part: 9)', "array index out of bounds"),
+    ],
+)
+def test_a_misspelt_name_is_an_error(tmp_path, text, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        typeset_text(tmp_path, text)
+
+
+def test_every_figure_is_drawn_once():
+    drawn = [name for text in SECTIONS.values() for name in re.findall(r'#drawn\("(\w+)"\)', text)]
+    assert sorted(drawn) == sorted(CONFIG["figures"])
+
+
+def test_every_figure_is_referred_to_in_the_section_that_draws_it():
+    for text in SECTIONS.values():
+        assert set(re.findall(r'#drawn\("(\w+)"\)', text)) <= set(re.findall(r'#fig\("(\w+)"\)', text))
+
+
+def test_every_section_shows_its_claims_in_the_order_of_the_claims():
+    [listed] = re.findall(r"#let sections = \((.*?)\)", (PAPER / "paper.typ").read_text(), re.DOTALL)
+    order = [name for name in re.findall(r'"(\w+)"', listed) if name in SECTIONS]
+    assert order == list(dict.fromkeys(claim.section for claim in CLAIMS))
+    for name, text in SECTIONS.items():
+        assert re.findall(r'#claims-table\("(\w+)"\)', text) == [name]
