@@ -11,7 +11,8 @@ from pathlib import Path
 import typst
 
 from scripts.command_line import provenance, run
-from superposition.reporting import count_verdicts, describe_claims, describe_configurations, describe_values
+from superposition.methods import describe_configurations
+from superposition.reporting import count_verdicts, describe_claims, describe_values
 from superposition.storage import atomic_path, load_table
 
 PARTS = ("captions", "sections")  # folders of the paper's sources

@@ -1,4 +1,4 @@
-"""What the paper quotes, as a dictionary of texts: verdicts counted, numbers formatted, configurations listed."""
+"""What the paper quotes, as a dictionary of texts: verdicts counted, numbers formatted."""
 
 import math
 
@@ -9,7 +9,6 @@ from superposition.claims.judging import judge_whole
 VERDICTS = ("reproduced", "borderline", "failed", "not measured")
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 RELATION_SIGNS = {"<=": "≤", ">=": "≥", "in": "∈"}
-OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
 
 
 def format_number(value: float, digits: int = 3) -> str:
@@ -96,71 +95,3 @@ def describe_values(value) -> str:
     if isinstance(value, list):
         return ", ".join(describe_values(item) for item in value)
     return format_setting(value) if isinstance(value, int | float) else str(value)
-
-
-def describe_configurations(config: dict) -> dict[str, list[dict]]:
-    """The tables of methods: one dictionary of texts per toy-model experiment and per autoencoder sweep."""
-    toy_models = [
-        {
-            "id": name,
-            "title": block["title"],
-            "source": block["source"],
-            "model": describe_model(block["model"], block["features"]),
-            "shape": f"{describe_values(block['model']['n_features'])} → {block['model']['n_hidden']}",
-            "probability": describe_values(
-                block["sweep"].get("feature_probability", block["features"]["feature_probability"])
-            ),
-            "importance": "uniform"
-            if block["importance"]["curve"] == "uniform"
-            else f"{describe_values(block['importance']['base'])}ⁱ",
-            "seeds": describe_values(block["seeds"]),
-            "restarts": describe_values(block["restarts"]),
-            "training": describe_training(block["training"], block["sweep"]),
-            "held_out": describe_values(block["evaluation"]["n_samples"]),
-        }
-        for name, block in config["toy_models"].items()
-    ]
-    saes = [
-        {
-            "id": name,
-            "title": block["title"],
-            "source": block["source"],
-            "architecture": block["architecture"],
-            "toy_model": block["toy_model"],
-            "latents": describe_values(block["n_latents"]),
-            "penalty": describe_values(block["sweep"].get("sparsity_penalty", block["sparsity_penalty"])),
-            "resampling": describe_resampling(block["resampling"]),
-            "seeds": describe_values(config["toy_models"][block["toy_model"]]["seeds"]),
-            "restarts": describe_values(block["restarts"]),
-            "training": describe_training(block["training"], block["sweep"]),
-        }
-        for name, block in config["saes"].items()
-    ]
-    return {"toy_models": toy_models, "saes": saes}
-
-
-def describe_model(model: dict, features: dict) -> str:
-    """The kind, with what departs from features in [0, 1] and Xavier's initial weights."""
-    signed = ["features in [−1, 1]"] if features["magnitude"] == "signed_uniform" else []
-    scaled = (
-        [] if model["init_std"] == "xavier" else [f"initial standard deviation {format_setting(model['init_std'])}"]
-    )
-    return ", ".join([model["kind"].replace("_", " "), *signed, *scaled])
-
-
-def describe_training(training: dict, sweep: dict) -> str:
-    rate = describe_values(sweep.get("learning_rate", training["learning_rate"]))
-    warmup, decay = training["warmup_steps"], training["weight_decay"]
-    return (
-        f"{OPTIMIZERS[training['optimizer']]}, learning rate {rate} ({training['schedule']}"
-        + (f" after {describe_values(warmup)} steps of warm-up), " if warmup else "), ")
-        + (f"weight decay {describe_values(decay)}, " if decay else "")
-        + f"{describe_values(training['steps'])} steps of {describe_values(training['batch_size'])}"
-    )
-
-
-def describe_resampling(resampling: dict) -> str:
-    if resampling["method"] == "none":
-        return "none"
-    every, window = describe_values(resampling["every"]), describe_values(resampling["window"])
-    return f"{resampling['method']}, every {every} steps, silent for {window}"

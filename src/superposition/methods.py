@@ -1,0 +1,99 @@
+"""The paper's tables of methods: every experiment of the configuration in words."""
+
+from superposition.reporting import describe_values, format_setting
+
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
+
+
+def describe_configurations(config: dict) -> dict[str, list[dict]]:
+    """The tables of methods: one dictionary of texts per toy-model experiment and per autoencoder sweep."""
+    toy_models = [
+        {
+            "id": name,
+            "title": block["title"],
+            "source": block["source"],
+            "model": describe_model(block),
+            "shape": f"{describe_values(block['model']['n_features'])} → {block['model']['n_hidden']}",
+            "probability": describe_probability(block["features"], block["sweep"]),
+            "importance": describe_importance(block["importance"], block["sweep"]),
+            "seeds": describe_values(block["seeds"]),
+            "restarts": describe_values(block["restarts"]),
+            "training": describe_training(block["training"], block["sweep"]),
+            "held_out": describe_values(block["evaluation"]["n_samples"]),
+        }
+        for name, block in config["toy_models"].items()
+    ]
+    saes = [
+        {
+            "id": name,
+            "title": block["title"],
+            "source": block["source"],
+            "architecture": block["architecture"],
+            "toy_model": block["toy_model"],
+            "latents": describe_values(block["n_latents"]),
+            "penalty": describe_values(block["sweep"].get("sparsity_penalty", block["sparsity_penalty"])),
+            "resampling": describe_resampling(block["resampling"]),
+            "seeds": describe_values(config["toy_models"][block["toy_model"]]["seeds"]),
+            "restarts": describe_values(block["restarts"]),
+            "training": describe_training(block["training"], block["sweep"]),
+        }
+        for name, block in config["saes"].items()
+    ]
+    return {"toy_models": toy_models, "saes": saes}
+
+
+def describe_model(block: dict) -> str:
+    """The kind, with what departs from independent features in [0, 1], Xavier's initial weights and plain training."""
+    model, features = block["model"], block["features"]
+    clauses = [model["kind"].replace("_", " ")]
+    for kind in ("correlated", "anticorrelated"):
+        if count := features[f"{kind}_sets"]:
+            clauses.append(f"{count} {kind} set{'s' if count > 1 else ''} of {features['set_size']}")
+    if features["magnitude"] == "signed_uniform":
+        clauses.append("features in [−1, 1]")
+    if model["init_std"] != "xavier":
+        clauses.append(f"initial standard deviation {format_setting(model['init_std'])}")
+    if not model["output_bias"]:
+        clauses.append("no output bias")
+    if model["hidden_bias"]:
+        clauses.append("hidden bias")
+    for key, name in (("hidden_penalty", "penalty on the hidden layer"), ("attack_size", "attacks of length")):
+        value = block["sweep"].get(key, block["training"][key])
+        if value != 0:
+            clauses.append(f"{name} {describe_values(value)}")
+    return ", ".join(clauses)
+
+
+def describe_probability(features: dict, sweep: dict) -> str:
+    text = describe_values(sweep.get("feature_probability", features["feature_probability"]))
+    if features["anticorrelated_sets"] and features["probability_of"] == "set":
+        text += " (of an anticorrelated set)"
+    return text + describe_last(sweep.get("last_probability", features["last_probability"]))
+
+
+def describe_importance(importance: dict, sweep: dict) -> str:
+    text = "uniform" if importance["curve"] == "uniform" else f"{describe_values(importance['base'])}ⁱ"
+    return text + describe_last(sweep.get("last_importance", importance["last_importance"]))
+
+
+def describe_last(factor) -> str:
+    """What is said of a factor on the last feature."""
+    return "" if factor == 1 else f"; the last × {describe_values(factor)}"
+
+
+def describe_training(training: dict, sweep: dict) -> str:
+    rate = describe_values(sweep.get("learning_rate", training["learning_rate"]))
+    warmup, decay = training["warmup_steps"], training["weight_decay"]
+    return (
+        f"{OPTIMIZERS[training['optimizer']]}, learning rate {rate} ({training['schedule']}"
+        + (f" after {describe_values(warmup)} steps of warm-up), " if warmup else "), ")
+        + (f"weight decay {describe_values(decay)}, " if decay else "")
+        + f"{describe_values(training['steps'])} steps of {describe_values(training['batch_size'])}"
+    )
+
+
+def describe_resampling(resampling: dict) -> str:
+    if resampling["method"] == "none":
+        return "none"
+    every, window = describe_values(resampling["every"]), describe_values(resampling["window"])
+    return f"{resampling['method']}, every {every} steps, silent for {window}"
