@@ -48,7 +48,8 @@ except ConfigurationError as error:
     stop(error)
 
 TOY_MODELS, SAES, FIGURES = config["toy_models"], config["saes"], config["figures"]
-SEEDS = range(config["first_seed"], config["first_seed"] + config["seeds"])
+SEEDS = {name: [config["first_seed"] + i for i in range(block["seeds"])] for name, block in TOY_MODELS.items()}
+SEEDS |= {name: SEEDS[block["toy_model"]] for name, block in SAES.items()}
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
 TOY_MODEL_TABLES = ("models", "features", "hidden_samples", "training_history")
 SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
@@ -162,9 +163,10 @@ def describe_paper(wildcards):
 def tables_of(toy_models, saes):
     """Table name -> its files, for all seeds of the named experiments."""
     files = {}
-    for names, key, wildcard in ((TOY_MODEL_TABLES, toy_models, "experiment"), (SAE_TABLES, saes, "sae")):
-        for table in names:
-            files[table] = expand(TABLES[table]["path"], **{wildcard: key}, seed=SEEDS) if key else []
+    for tables, names, wildcard in ((TOY_MODEL_TABLES, toy_models, "experiment"), (SAE_TABLES, saes, "sae")):
+        for table in tables:
+            path = TABLES[table]["path"]
+            files[table] = [path.format(**{wildcard: name, "seed": seed}) for name in names for seed in SEEDS[name]]
     return files
 
 

@@ -40,6 +40,7 @@ def test_defaults_are_filled_at_every_level(project):
             "engine": "auto",
         },
         "evaluation": {"n_samples": 100_000},
+        "seeds": 2,
     }
     sae = config["saes"]["relu"]
     assert sae["instance"] == "lowest_loss"
@@ -48,6 +49,13 @@ def test_defaults_are_filled_at_every_level(project):
     assert sae["training"]["snapshots"] == 51
     assert config["figures"]["drawing"] == {"toy_models": ["dense"], "saes": ["relu"], "script": "drawing"}
     assert (config["seeds"], config["first_seed"]) == (2, 0)
+
+
+def test_a_toy_model_has_the_seeds_of_the_paper_or_fewer(project):
+    raw = edit(edit(small(), "seeds", 7), "toy_models.dense.seeds", 3)
+    config = effective(raw, project)
+    assert [block["seeds"] for block in config["toy_models"].values()] == [3, 7]
+    assert json.dumps(effective(edit(raw, "toy_models.sparse.seeds", 7.0), project)) == json.dumps(config)
 
 
 def test_settings_of_one_architecture_are_its_own(project):

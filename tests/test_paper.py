@@ -1,5 +1,6 @@
 """The paper compiles from any part of the configuration, and from nothing that it does not know."""
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -43,6 +44,15 @@ def typeset_text(folder: Path, text: str, raw: dict = ONE_TOY_MODEL, figures: tu
 
 def test_one_toy_model_and_no_figure_make_a_paper(tmp_path):
     assert typeset(tmp_path, ONE_TOY_MODEL, list_sources()).startswith(b"%PDF")
+
+
+def test_the_methods_name_the_seeds_where_they_differ(tmp_path):
+    raw = copy.deepcopy({key: CONFIG[key] for key in ("seeds", "toy_models", "saes")})
+    raw["toy_models"]["five_in_two_sparse"]["seeds"] = 3
+    assert typeset(tmp_path, raw, list_sources()).startswith(b"%PDF")
+    numbers = json.loads((tmp_path / "paper.json").read_text())
+    seeds = {row["id"]: row["seeds"] for row in [*numbers["toy_models"], *numbers["saes"]]}
+    assert [seeds[name] for name in ("five_in_two", "five_in_two_sparse", "relu_no_resampling")] == ["5", "3", "3"]
 
 
 @pytest.mark.parametrize("section", sorted(SECTIONS))

@@ -149,7 +149,7 @@ def test_values_in_words(value, text):
 
 def configurations(toy=None, autoencoder=None):
     described = describe_configurations(
-        {"toy_models": {"tiny": toy_model(**(toy or {}))}, "saes": {"relu": sae(**(autoencoder or {}))}}
+        {"toy_models": {"tiny": toy_model(seeds=4, **(toy or {}))}, "saes": {"relu": sae(**(autoencoder or {}))}}
     )
     return described["toy_models"][0], described["saes"][0]
 
@@ -166,6 +166,7 @@ def test_configurations_in_words():
         "shape": "5 → 2",
         "probability": "0.025",
         "importance": "uniform",
+        "seeds": "4",
         "restarts": "2",
         "training": "Adam, learning rate 0.001 (constant), 5,000 steps of 64",
         "held_out": "500",
@@ -176,6 +177,7 @@ def test_configurations_in_words():
         "latents": "5",
         "penalty": "0.2",
         "resampling": "none",
+        "seeds": "4",
         "restarts": "2",
     }
     assert expected.items() <= autoencoder.items()

@@ -61,6 +61,18 @@ def test_fewer_seeds_are_gathered_again(finished):
     assert finished.plan() == gathering(set(FIGURES))
 
 
+def test_an_experiment_with_seeds_of_its_own_runs_no_more_than_those(finished):
+    finished.configure({"seeds": 3, "toy_models": {OTHER_TOY_MODEL: {"seeds": 2}}})
+    new = {rule: jobs([TOY_MODEL], [2]) for rule in ("sample_features", "train_toy_models", "measure_toy_models")}
+    saes = saes_of(TOY_MODEL)
+    assert finished.plan() == new | fitting(saes, [2]) | gathering(figures_of(TOY_MODEL, *saes))
+
+
+def test_fewer_seeds_of_one_experiment_are_gathered_again(finished):
+    finished.configure({"toy_models": {TOY_MODEL: {"seeds": 1}}})
+    assert finished.plan() == gathering(figures_of(TOY_MODEL, *saes_of(TOY_MODEL)))
+
+
 def test_a_new_sweep_on_a_trained_experiment_runs_its_own_chain(finished):
     new = {key: SAES[SAE][key] for key in ("toy_model", "architecture", "n_latents", "training")}
     finished.configure({"saes": {"new": new | {"title": "A new sweep", "sparsity_penalty": 0.1}}})

@@ -52,7 +52,9 @@ def list_expected() -> set[str]:
         for wildcard, section in (("{experiment}", "toy_models"), ("{sae}", "saes")):
             for name in CONFIG[section] if wildcard in table["path"] else []:
                 path = table["path"].replace(wildcard, name).removeprefix("results/")
-                expected |= {path.replace("{seed}", str(seed)) for seed in range(OVERLAY["seeds"])}
+                experiment = name if section == "toy_models" else CONFIG["saes"][name]["toy_model"]
+                seeds = range(CONFIG["toy_models"][experiment]["seeds"])
+                expected |= {path.replace("{seed}", str(seed)) for seed in seeds}
     return expected
 
 

@@ -39,6 +39,8 @@ def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Pa
         problems += list(check_all(raw, config, problems, Path(project_root)))
     if problems:
         raise ConfigurationError("\n".join(dict.fromkeys(map(str, sort_problems(problems, raw)))))
+    for toy_model in config["toy_models"].values():
+        toy_model.setdefault("seeds", config["seeds"])
     for sae in config["saes"].values():
         for key in [key for key, owner in OWNERS.items() if owner != sae["architecture"]]:
             del sae[key]

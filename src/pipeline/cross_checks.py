@@ -31,6 +31,9 @@ def check_all(raw: dict, config: dict, problems: list[Problem], project_root: Pa
             if part in block and (section, name, part) not in unsound:
                 for path, text in check(block[part]):
                     yield _mark_default((section, name, part, *path), text, raw)
+    for _, name, toy_model in _blocks(config, "toy_models"):
+        for path, text in check_seeds(toy_model.get("seeds"), config.get("seeds")):
+            yield Problem(("toy_models", name, *path), text)
     for _, name, sae in _blocks(config, "saes"):
         for path, text in check_sae(name, sae, raw, config, unsound):
             yield Problem(("saes", name, *path), text)
@@ -54,6 +57,12 @@ def check_training(training: dict) -> Findings:
     if training["optimizer"] == "adam" and training["weight_decay"] != 0:
         text = f"is {training['weight_decay']}: allowed is 0 with the optimizer 'adam'; 'adamw' has weight decay"
         yield ("weight_decay",), text
+
+
+def check_seeds(seeds: int | None, of_the_paper: int | None) -> Findings:
+    """No experiment has more seeds than the paper; passed where either is left out or a problem already."""
+    if seeds is not None and of_the_paper is not None and seeds > of_the_paper:
+        yield ("seeds",), f"is {seeds}: allowed are integers from 1 to seeds, {of_the_paper}"
 
 
 def check_importance(importance: dict) -> Findings:

@@ -11,7 +11,7 @@ from pathlib import Path
 import typst
 
 from scripts.command_line import provenance, run
-from superposition.reporting import count_verdicts, describe_claims, describe_configurations
+from superposition.reporting import count_verdicts, describe_claims, describe_configurations, describe_values
 from superposition.storage import atomic_path, load_table
 
 PARTS = ("captions", "sections")  # folders of the paper's sources
@@ -53,7 +53,7 @@ def collect_numbers(spec: dict, claims: str) -> dict:
         "commit": provenance(spec)["commit"],
         "config_hash": hashlib.sha256(canonical).hexdigest()[:16],
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "seeds": str(config["seeds"]),
+        "seeds": describe_values(config["seeds"]),
         "counts": count_verdicts(described),
         "claims": described,
         "figures": list(config["figures"]),

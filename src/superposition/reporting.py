@@ -113,6 +113,7 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
             "importance": "uniform"
             if block["importance"]["curve"] == "uniform"
             else f"{describe_values(block['importance']['base'])}ⁱ",
+            "seeds": describe_values(block["seeds"]),
             "restarts": describe_values(block["restarts"]),
             "training": describe_training(block["training"], block["sweep"]),
             "held_out": describe_values(block["evaluation"]["n_samples"]),
@@ -129,6 +130,7 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
             "latents": describe_values(block["n_latents"]),
             "penalty": describe_values(block["sweep"].get("sparsity_penalty", block["sparsity_penalty"])),
             "resampling": describe_resampling(block["resampling"]),
+            "seeds": describe_values(config["toy_models"][block["toy_model"]]["seeds"]),
             "restarts": describe_values(block["restarts"]),
             "training": describe_training(block["training"], block["sweep"]),
         }
