@@ -52,11 +52,12 @@ def sae_engine(name: str, sae: dict, toy_model: dict, W: Tensor, probability: Te
     (n_features,)."""
     if sae["architecture"] not in saes.ARCHITECTURES:
         return None
-    whole = complete({"toy_models": {sae["toy_model"]: toy_model}, "saes": {name: sae}})["saes"][name]
+    config = complete({"toy_models": {sae["toy_model"]: toy_model}, "saes": {name: sae}})
+    whole, features = config["saes"][name], config["toy_models"][sae["toy_model"]]["features"]
 
     def fit(steps: int, seed: int, device: str) -> Parameters:
         block = whole | {"training": whole["training"] | {"steps": steps}}
-        return fit_saes(name, block, seed, W, probability, "independent", device, quiet(name, steps))[0]
+        return fit_saes(name, block, seed, W, probability, features, device, quiet(name, steps))[0]
 
     return fit
 

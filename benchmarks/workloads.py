@@ -17,7 +17,7 @@ from benchmarks.engines import (
     start_generators,
     toy_model_engine,
 )
-from superposition.features import IndependentFeatures, feature_importance
+from superposition.features import SparseFeatures, importance_curve
 from superposition.seeding import torch_generator
 from superposition.toy_model_training import feature_probability
 from superposition.toy_models import initialise
@@ -75,8 +75,8 @@ def toy_model_workload(
     }
     experiment = complete({"toy_models": {name: raw}})["toy_models"][name]
     probability = feature_probability(experiment).contiguous()
-    importance = feature_importance("geometric", base, n_features)
-    held_out = IndependentFeatures(probability).sample(N_HELD_OUT, torch_generator(0, name, "held out"))
+    importance = importance_curve("geometric", base, n_features)
+    held_out = SparseFeatures(probability).sample(N_HELD_OUT, torch_generator(0, name, "held out"))
 
     n = len(probability)
 
@@ -114,7 +114,7 @@ def sae_workload(
         "training": {"batch_size": batch},
     }
     probability = torch.full((instances, FEATURES), SAE_PROBABILITY)
-    x = IndependentFeatures(probability).sample(N_HELD_OUT, torch_generator(0, name, "held out"))
+    x = SparseFeatures(probability).sample(N_HELD_OUT, torch_generator(0, name, "held out"))
     held_out = x @ W.T
     loss = {"relu": textbook.relu_sae_loss, "gated": textbook.gated_sae_loss}[architecture]
 
@@ -147,7 +147,7 @@ def full_batch_workload(
     @functools.cache
     def points() -> Tensor:
         """(n_points, n_features), drawn when first needed: the paper's take 200 MB."""
-        sparse = IndependentFeatures(torch.full((1, n_features), probability))
+        sparse = SparseFeatures(torch.full((1, n_features), probability))
         x = sparse.sample(n_points, torch_generator(0, name, "points"))[:, 0]
         return x.div_(x.norm(dim=1, keepdim=True).clamp(min=1e-8))  # rows without any feature stay zero
 

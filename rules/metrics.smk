@@ -9,10 +9,13 @@ rule measure_toy_models:
     input:
         weights="results/models/{experiment}/{seed}.safetensors",
         samples="results/data/{experiment}/{seed}.safetensors",
+        history="results/models/{experiment}/{seed}.parquet",
     output:
         models="results/metrics/models/{experiment}/{seed}.parquet",
         features="results/metrics/features/{experiment}/{seed}.parquet",
+        neurons="results/metrics/neurons/{experiment}/{seed}.parquet",
         hidden_samples="results/metrics/hidden_samples/{experiment}/{seed}.parquet",
+        dynamics="results/metrics/dynamics/{experiment}/{seed}.parquet",
     log:
         "results/logs/measure_toy_models/{experiment}/{seed}.log",
     benchmark:
@@ -20,14 +23,17 @@ rule measure_toy_models:
     conda:
         "../environment.yml"
     params:
-        spec=specify("measure_toy_models", describe_toy_models, ["models", "features", "hidden_samples"]),
+        spec=specify(
+            "measure_toy_models", describe_toy_models, ["models", "features", "neurons", "hidden_samples", "dynamics"]
+        ),
         python=python,
     message:
         "Measuring toy models of {wildcards.experiment}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.measure_toy_models --spec {params.spec:q}"
-        " --weights {input.weights} --samples {input.samples} --models {output.models}"
-        " --features {output.features} --hidden_samples {output.hidden_samples} > {log} 2>&1"
+        " --weights {input.weights} --samples {input.samples} --history {input.history} --models {output.models}"
+        " --features {output.features} --neurons {output.neurons} --hidden_samples {output.hidden_samples}"
+        " --dynamics {output.dynamics} > {log} 2>&1"
 
 
 rule measure_saes:

@@ -23,9 +23,11 @@ def test_defaults_are_filled_at_every_level(project):
     assert config["toy_models"]["sparse"] == {
         "title": "Sparse features",
         "source": "",
-        "model": {"kind": "linear", "n_features": 5, "n_hidden": 2, "init_std": "xavier"},
-        "features": {"distribution": "independent", "magnitude": "uniform", "feature_probability": 1.0},
-        "importance": {"curve": "uniform", "base": 1.0},
+        "model": {"kind": "linear", "n_features": 5, "n_hidden": 2, "init_std": "xavier"}
+        | {"output_bias": True, "hidden_bias": False},
+        "features": {"correlated_sets": 0, "anticorrelated_sets": 0, "set_size": 2, "probability_of": "feature"}
+        | {"magnitude": "uniform", "feature_probability": 1.0, "last_probability": 1.0},
+        "importance": {"curve": "uniform", "base": 1.0, "last_importance": 1.0},
         "sweep": {},
         "restarts": 1,
         "training": {
@@ -36,7 +38,10 @@ def test_defaults_are_filled_at_every_level(project):
             "learning_rate": 1e-3,
             "schedule": "constant",
             "warmup_steps": 0,
+            "hidden_penalty": 0.0,
+            "attack_size": 0.0,
             "log_every": 100,
+            "snapshots": 0,
             "engine": "auto",
         },
         "evaluation": {"n_samples": 100_000},

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from superposition import evaluation
 from superposition.evaluation import choose_instance, held_out_losses, lowest_loss_instances, sample_held_out
-from superposition.features import SparseSamples, make_distribution
+from superposition.features import SparseFeatures, SparseSamples
 from superposition.seeding import torch_generator
 
 # Models of two features in one dimension: W = (1, 0), W = (0, 1), W = (0, 0), each without bias. Three samples a point.
@@ -24,7 +24,7 @@ SAMPLES = SparseSamples.from_dense(
         ]
     )
 )
-IMPORTANCE = torch.tensor([1.0, 2.0])
+IMPORTANCE = torch.tensor([[1.0, 2.0]]).expand(3, -1)
 
 
 def losses(points, parameters=PARAMETERS):
@@ -40,10 +40,10 @@ def test_losses_by_hand():
     assert losses([0, 1, 0]) == pytest.approx([0.5 / 6, 0.25 / 6, 1.5 / 6])
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 3])
-def test_losses_do_not_depend_on_the_chunk(monkeypatch, chunk):
+@pytest.mark.parametrize("outputs", [1, 4, 8])
+def test_losses_do_not_depend_on_the_outputs_at_once(monkeypatch, outputs):
     whole = losses([0, 1, 1])
-    monkeypatch.setattr(evaluation, "CHUNK", chunk)
+    monkeypatch.setattr(evaluation, "OUTPUTS", outputs)
     assert losses([0, 1, 1]) == pytest.approx(whole)
 
 
@@ -95,7 +95,7 @@ def test_loss_of_a_kind_with_another_target():
     # outputs are (1, 0), (0, 0), (0, 0) and targets (.5, 0), (.5, 0), (0, 1).
     one = {"W_1": torch.tensor([[[1.0, 0.0]]]), "W_2": torch.tensor([[[2.0], [0.0]]]), "b_final": torch.zeros(1, 2)}
     samples = SparseSamples.from_dense(torch.tensor([[[0.5, 0.0], [-0.5, 0.0], [0.0, -1.0]]]))
-    found = held_out_losses("absolute_value", one, samples, np.array([0]), IMPORTANCE)
+    found = held_out_losses("absolute_value", one, samples, np.array([0]), IMPORTANCE[:1])
     assert found == pytest.approx([(0.25 + 0.25 + 2 * 1) / 6])
 
 
@@ -122,5 +122,5 @@ def test_no_training_sees_the_held_out_samples():
     experiment = toy_model(training={"batch_size": 500}, features={"feature_probability": 0.5}, restarts=1)
     held_out = sample_held_out("tiny", experiment, seed=0).to_dense(0)
     stream = torch_generator(0, "tiny", "train")
-    trained_on = make_distribution("independent", torch.full((1, 5), 0.5)).sample(500, stream)[:, 0]
+    trained_on = SparseFeatures(torch.full((1, 5), 0.5)).sample(500, stream)[:, 0]
     assert np.isin(held_out[held_out != 0], trained_on[trained_on != 0]).mean() < 0.01  # of 2^24 numbers, two may agree

@@ -1,11 +1,21 @@
 """Distributions of features against what they promise, and sparse storage against the dense samples."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
-from scipy.stats import binomtest, chi2_contingency, kstest
+from builders import toy_model
+from scipy.stats import binomtest, chi2_contingency, chisquare, kstest
 
-from superposition.features import SparseSamples, feature_importance, make_distribution
+from superposition.features import (
+    SparseFeatures,
+    SparseSamples,
+    feature_importance,
+    feature_probability,
+    importance_curve,
+    make_distribution,
+)
 from superposition.seeding import torch_generator
 
 # Seeds are fixed, so a test passes always or never; p-values below are for one draw each.
@@ -15,7 +25,7 @@ N = 40_000
 
 @pytest.fixture(scope="module")
 def sampled():
-    return make_distribution("independent", PROBABILITY).sample(N, torch_generator(0, "features"))
+    return SparseFeatures(PROBABILITY).sample(N, torch_generator(0, "features"))
 
 
 def test_shape_and_type(sampled):
@@ -56,7 +66,7 @@ def test_magnitude_does_not_depend_on_the_probability(sampled):
 
 
 def test_impossible_and_certain_features():
-    distribution = make_distribution("independent", torch.tensor([[0.0, 1.0]]))
+    distribution = SparseFeatures(torch.tensor([[0.0, 1.0]]))
     sampled = distribution.sample(10_000, torch_generator(0, "extremes"))
     assert not sampled.isnan().any()
     assert (sampled[..., 0] == 0).all()
@@ -65,8 +75,8 @@ def test_impossible_and_certain_features():
 
 def test_signed_magnitudes():
     """U[-1, 1) where U[0, 1) would be, of the same draws: as many present, and each sign as often."""
-    signed = make_distribution("independent", PROBABILITY, "signed_uniform").sample(N, torch_generator(0, "signed"))
-    unsigned = make_distribution("independent", PROBABILITY).sample(N, torch_generator(0, "signed"))
+    signed = SparseFeatures(PROBABILITY, "signed_uniform").sample(N, torch_generator(0, "signed"))
+    unsigned = SparseFeatures(PROBABILITY).sample(N, torch_generator(0, "signed"))
     present = unsigned != 0
     torch.testing.assert_close(signed[present], 2 * unsigned[present] - 1)
     assert not signed[~present].any()
@@ -80,26 +90,126 @@ def test_signed_magnitudes():
 
 
 def test_samples_are_the_generators():
-    distribution = make_distribution("independent", PROBABILITY)
+    distribution = SparseFeatures(PROBABILITY)
     first, again, other = (distribution.sample(9, torch_generator(seed, "features")) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_unknown_kinds_are_refused():
-    with pytest.raises(ValueError, match=r"features.distribution is 'zipf': allowed are \['independent'\]"):
-        make_distribution("zipf", PROBABILITY)
     with pytest.raises(
         ValueError, match=r"features.magnitude is 'normal': allowed are \['signed_uniform', 'uniform'\]"
     ):
-        make_distribution("independent", PROBABILITY, "normal")
+        SparseFeatures(PROBABILITY, "normal")
     with pytest.raises(ValueError, match=r"importance.curve is 'flat': allowed are 'uniform', 'geometric'"):
-        feature_importance("flat", 1.0, 3)
+        importance_curve("flat", 1.0, 3)
 
 
 def test_importance_curves():
-    torch.testing.assert_close(feature_importance("uniform", 1.0, 3), torch.ones(3))
-    torch.testing.assert_close(feature_importance("geometric", 0.9, 4), torch.tensor([1.0, 0.9, 0.81, 0.729]))
+    torch.testing.assert_close(importance_curve("uniform", 1.0, 3), torch.ones(3))
+    torch.testing.assert_close(importance_curve("geometric", 0.9, 4), torch.tensor([1.0, 0.9, 0.81, 0.729]))
+
+
+def test_importance_and_probability_of_the_last_feature():
+    sweep = {"last_importance": [1.0, 10.0], "last_probability": [0.5]}
+    experiment = toy_model(
+        importance={"curve": "geometric", "base": 0.5},
+        features={"feature_probability": 0.2},
+        sweep=sweep,
+        restarts=1,
+    )
+    first = torch.tensor([1.0, 0.5, 0.25, 0.125, 0.0625])
+    torch.testing.assert_close(
+        feature_importance(experiment), torch.stack([first, first * torch.tensor([1, 1, 1, 1, 10])])
+    )
+    torch.testing.assert_close(feature_probability(experiment), torch.tensor([[0.2] * 4 + [0.1]] * 2))
+
+
+# Sets of features: two correlated, one anticorrelated, one feature alone. Set probabilities .3 and .1, or their thirds.
+
+SETS = {"correlated_sets": 2, "anticorrelated_sets": 1, "set_size": 3}
+BY_SET = torch.tensor([[0.3] * 9 + [0.5], [0.1] * 9 + [0.02]])
+
+
+@pytest.fixture(scope="module")
+def in_sets():
+    features = SparseFeatures(BY_SET, probability_of="set", **SETS)
+    return features.sample(N, torch_generator(0, "sets"))
+
+
+def test_members_of_a_correlated_set_are_present_together(in_sets):
+    for begin in (0, 3):
+        present = in_sets[..., begin : begin + 3] != 0
+        assert (present.all(-1) == present.any(-1)).float().mean() > 1 - 1e-5  # a magnitude may itself be 0
+        assert [
+            binomtest(int(each), N, p).pvalue > 1e-3 for each, p in zip(present[..., 0].sum(0), (0.3, 0.1), strict=True)
+        ]
+
+
+def test_one_member_of_an_anticorrelated_set_is_present(in_sets):
+    present = in_sets[..., 6:9] != 0
+    assert present.sum(-1).max() == 1
+    for instance, p in enumerate((0.3, 0.1)):
+        counts = present[:, instance].sum(0).tolist()
+        assert binomtest(sum(counts), N, p).pvalue > 1e-3
+        assert chisquare(counts).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("probability_of", ["feature", "set"])
+def test_marginals(probability_of):
+    p = torch.tensor([[0.3] * 9 + [0.5]])
+    features = SparseFeatures(p, probability_of=probability_of, **SETS)
+    share = 1 if probability_of == "feature" else 1 / 3
+    torch.testing.assert_close(features.marginals, torch.tensor([[0.3] * 6 + [0.3 * share] * 3 + [0.5]]))
+    sampled = features.sample(N, torch_generator(0, "marginals"))[:, 0]
+    for count, expected in zip((sampled != 0).sum(0).tolist(), features.marginals[0].tolist(), strict=True):
+        assert binomtest(count, N, expected).pvalue > 1e-3
+
+
+def test_magnitudes_in_sets_are_uniform_and_independent(in_sets):
+    for feature in range(10):
+        values = in_sets[:, 0, feature]
+        assert kstest(values[values != 0].numpy(), "uniform").pvalue > 1e-3
+    together = in_sets[in_sets[:, 0, 0] != 0, 0, :3].T.numpy()
+    assert np.abs(np.corrcoef(together) - np.eye(3)).max() < 4 / together.shape[1] ** 0.5
+
+
+def test_sets_are_independent_of_each_other(in_sets):
+    present = (in_sets[:, 0, [0, 3, 6, 9]] != 0).long().T
+    for a, b in combinations(present, 2):
+        assert chi2_contingency(torch.bincount(2 * a + b, minlength=4).view(2, 2).numpy()).pvalue > 1e-3
+
+
+def test_signed_magnitudes_in_sets():
+    sampled = SparseFeatures(BY_SET, "signed_uniform", probability_of="set", **SETS).sample(N, torch_generator(0, "s"))
+    values = sampled[..., 6:9][sampled[..., 6:9] != 0].numpy()
+    assert kstest(values, "uniform", (-1, 2)).pvalue > 1e-3
+
+
+def test_sets_of_impossible_and_certain_features():
+    for p, present in ((0.0, 0), (1.0, 1)):
+        sampled = SparseFeatures(torch.full((1, 4), p), correlated_sets=1, anticorrelated_sets=1, probability_of="set")
+        x = sampled.sample(1_000, torch_generator(0, "certain"))
+        assert not x.isnan().any()
+        assert (x[:, 0] != 0).sum(-1).tolist() == [3 * present] * 1_000
+
+
+def test_sets_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="2 sets of 3 features do not fit into 5 features"):
+        SparseFeatures(torch.full((1, 5), 0.1), correlated_sets=2, set_size=3)
+    with pytest.raises(ValueError, match=r"active with probability 1.2: feature_probability must be at most 1 / 2"):
+        SparseFeatures(torch.full((1, 4), 0.6), anticorrelated_sets=2)
+    with pytest.raises(ValueError, match="the features of a set differ in probability"):
+        SparseFeatures(torch.tensor([[0.1, 0.2]]), correlated_sets=1)
+    with pytest.raises(ValueError, match=r"features.probability_of is 'pair': allowed are 'feature', 'set'"):
+        SparseFeatures(torch.tensor([[0.1, 0.2]]), probability_of="pair")
+
+
+def test_distribution_of_a_configuration():
+    block = toy_model(features={"correlated_sets": 2, "magnitude": "signed_uniform", "probability_of": "set"})
+    features = make_distribution(block["features"], torch.full((1, 5), 0.1))
+    assert (features.correlated_sets, features.anticorrelated_sets, features.set_size) == (2, 0, 2)
+    assert (features.n_in_sets, features.lowest, features.is_independent) == (4, -1, False)
 
 
 # Sparse storage
@@ -128,10 +238,8 @@ def test_sparse_form_by_hand():
         torch.cat([torch.zeros(1, 4, 5), torch.ones(1, 4, 5), torch.zeros(1, 4, 5)]),
         torch.ones(1, 1, 1),
         torch.tensor([[[-1.0, 0.0]]]),
-        make_distribution("independent", torch.full((3, 7), 0.2)).sample(50, torch_generator(0, "s")).transpose(0, 1),
-        make_distribution("independent", torch.full((3, 7), 0.2), "signed_uniform")
-        .sample(50, torch_generator(0, "s"))
-        .transpose(0, 1),
+        SparseFeatures(torch.full((3, 7), 0.2)).sample(50, torch_generator(0, "s")).transpose(0, 1),
+        SparseFeatures(torch.full((3, 7), 0.2), "signed_uniform").sample(50, torch_generator(0, "s")).transpose(0, 1),
     ],
     ids=["by hand", "all empty", "empty points", "one number", "negative", "sampled", "signed"],
 )

@@ -17,6 +17,7 @@ from autoencoders import (
 from test_kernels_sampling import as_tile, draw
 
 from superposition import saes
+from superposition.features import SparseFeatures
 from superposition.kernels.adam import pack, unpack, update_factors
 from superposition.kernels.compilation import specialise
 from superposition.kernels.random_lanes import seed_lanes
@@ -175,5 +176,6 @@ def test_parameters_are_packed_in_the_order_the_kernel_reads(architecture):
 
 def test_every_architecture_of_the_specification_has_a_kernel():
     assert set(KERNELS) == set(saes.ARCHITECTURES.values())
-    assert supports(RELU, "independent", "cpu")
-    assert not supports(RELU, "independent", "cuda")
+    assert supports(RELU, SparseFeatures(torch.ones(1, 3)), "cpu")
+    assert not supports(RELU, SparseFeatures(torch.ones(1, 3)), "cuda")
+    assert not supports(RELU, SparseFeatures(torch.ones(1, 3), correlated_sets=1), "cpu")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from autoencoders import GATED, PENTAGON, RELU, TRAINING, every_architecture, order
-from builders import check_schema, sae
+from builders import check_schema, sae, toy_model
 from scipy import stats
 
 from superposition import saes
-from superposition.features import IndependentFeatures
+from superposition.features import SparseFeatures
 from superposition.kernels.sae_training import minimise
 from superposition.progress import Progress
 from superposition.sae_training import fit_saes
@@ -122,7 +122,7 @@ def test_final_losses_are_distributed_as_the_specifications(architecture, p):
     # 48 autoencoders each, judged on the same held-out samples
     n, training = 48, {**TRAINING, "batch_size": 128, "steps": 300}
     penalty, rates, W = torch.full((n,), 0.2), torch.full((n,), 1e-2), PENTAGON
-    held_out = IndependentFeatures(torch.full((1, 5), p)).sample(20_000, torch.Generator().manual_seed(99)) @ W.T
+    held_out = SparseFeatures(torch.full((1, 5), p)).sample(20_000, torch.Generator().manual_seed(99)) @ W.T
     losses = []
     for fused in (True, False):
         generators = [torch.Generator().manual_seed(s + (0 if fused else 1000)) for s in range(n)]
@@ -134,7 +134,7 @@ def test_final_losses_are_distributed_as_the_specifications(architecture, p):
                 recorder, lambda *stretch: None, lambda dead: None,
             )  # fmt: skip
         else:
-            features, batches = IndependentFeatures(torch.full((n, 5), p)), torch.Generator().manual_seed(5)
+            features, batches = SparseFeatures(torch.full((n, 5), p)), torch.Generator().manual_seed(5)
 
             def loss_of_step(step, parameters=parameters, features=features, batches=batches):
                 h = features.sample(training["batch_size"], batches) @ W.T
@@ -157,7 +157,9 @@ def test_both_engines_fill_the_same_history(architecture):
         training = {"steps": 25, "batch_size": 4, "log_every": 10, "snapshots": 3, "engine": engine}
         block = sae(training=training, resampling=resampling, restarts=3, architecture=architecture)
         progress = Progress("test", 25, stream=io.StringIO())
-        _, history = fit_saes("tiny", block, 0, PENTAGON, torch.full((5,), 0.02), "independent", progress=progress)
+        _, history = fit_saes(
+            "tiny", block, 0, PENTAGON, torch.full((5,), 0.02), toy_model()["features"], progress=progress
+        )
         tables[engine] = check_schema(history, "sae_history")
     ours, theirs = tables["auto"], tables["torch"]
     assert ours[["step", "instance"]].equals(theirs[["step", "instance"]])

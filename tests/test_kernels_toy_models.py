@@ -9,7 +9,7 @@ from scipy import stats
 from test_kernels_sampling import as_tile, draw
 
 from superposition import toy_models
-from superposition.features import IndependentFeatures, feature_importance
+from superposition.features import IndependentFeatures, importance_curve
 from superposition.kernels.adam import pack, update_factors
 from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.sampling import sampling_tables
@@ -180,7 +180,7 @@ def test_final_losses_are_distributed_as_the_specifications(kind, p):
     # 400 models each, judged on the same held-out samples
     n, training = 400, {**TRAINING, "batch_size": 128, "steps": 400}
     magnitude = "signed_uniform" if kind == "absolute_value" else "uniform"
-    probability, importance = torch.full((n, 5), p), feature_importance("geometric", 0.9, 5)
+    probability, importance = torch.full((n, 5), p), importance_curve("geometric", 0.9, 5)
     features = IndependentFeatures(probability, magnitude)
     held_out = IndependentFeatures(probability[:1], magnitude).sample(20_000, torch.Generator().manual_seed(99))
     losses = []

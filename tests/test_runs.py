@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from builders import toy_model
 
-from superposition.runs import expand_sweep, list_instances, list_points, parameter_of_instances
+from superposition.runs import expand_sweep, held_out_of_instances, list_instances, list_points, parameter_of_instances
 
 GEOMETRIC = {"spacing": "geometric", "start": 1.0, "stop": 0.02, "points": 8}
 
@@ -55,11 +55,20 @@ def test_without_a_sweep_there_is_one_point():
 
 def test_swept_values_replace_the_default():
     experiment = toy_model(sweep={"feature_probability": [1.0, 0.5]}, restarts=2)
-    probability = parameter_of_instances(experiment, "feature_probability", default=0.3)
+    probability = parameter_of_instances(experiment, "feature_probability")
     assert probability.tolist() == [1.0, 1.0, 0.5, 0.5]
-    rates = parameter_of_instances(experiment, "learning_rate", default=1)
-    assert rates.tolist() == [1.0] * 4
+    rates = parameter_of_instances(experiment, "learning_rate")
+    assert rates.tolist() == [1e-3] * 4
     assert rates.dtype == np.float64
+
+
+def test_points_that_differ_in_training_alone_share_their_held_out_samples():
+    sweep = {"learning_rate": [0.1, 0.2], "feature_probability": [0.1, 1.0], "last_importance": [1, 2]}
+    experiment = toy_model(sweep=sweep, restarts=2)
+    assert held_out_of_instances(experiment).tolist() == [0] * 8 + [1] * 8
+    reversed_sweep = {"feature_probability": [0.1, 1.0], "last_probability": [1.0, 0.5]}
+    assert held_out_of_instances(toy_model(sweep=reversed_sweep, restarts=1)).tolist() == [0, 1, 2, 3]
+    assert held_out_of_instances(toy_model(restarts=3)).tolist() == [0, 0, 0]
 
 
 def test_more_restarts_keep_the_points():

@@ -5,10 +5,10 @@ import io
 import numpy as np
 import pytest
 import torch
-from builders import PENTAGON, check_schema, sae
+from builders import PENTAGON, check_schema, sae, toy_model
 
 from superposition import saes
-from superposition.features import make_distribution
+from superposition.features import SparseFeatures
 from superposition.progress import Progress
 from superposition.sae_training import Activity, fit_saes
 from superposition.seeding import torch_generator
@@ -21,7 +21,7 @@ ONE_FEATURE = torch.tensor([[1.0], [0.0]])  # about half of all latents look awa
 def fit(block, W=BASE, p=0.2, name="tiny", seed=0):
     probability = torch.full((W.shape[1],), p)
     progress = Progress(name, block["training"]["steps"], stream=io.StringIO())
-    parameters, history = fit_saes(name, block, seed, W, probability, "independent", progress=progress)
+    parameters, history = fit_saes(name, block, seed, W, probability, toy_model()["features"], progress=progress)
     return parameters, check_schema(history, "sae_history")
 
 
@@ -88,7 +88,7 @@ def textbook(block, W, p, name, seed):
     )
     parameters = {key: tensor.clone().requires_grad_() for key, tensor in parameters.items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=training["learning_rate"])
-    features = make_distribution("independent", torch.full((n, W.shape[1]), p))
+    features = SparseFeatures(torch.full((n, W.shape[1]), p))
     stream = torch_generator(seed, name, "train")
     for _ in range(training["steps"]):
         h = features.sample(training["batch_size"], stream) @ W.T

@@ -3,20 +3,24 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from builders import PENTAGON, check_schema, toy_model
 
-from superposition import geometry, toy_model_measurement, toy_models
+from superposition import geometry, toy_models
 from superposition.evaluation import sample_held_out
 from superposition.features import SparseSamples
-from superposition.toy_model_measurement import measure_toy_models
+from superposition.toy_model_measurement import hidden_samples, measure_toy_models
+from superposition.toy_model_measurement.neurons import count_dominant
 from superposition.toy_models import initialise
 
 COS72, COS144 = math.cos(math.radians(72)), math.cos(math.radians(144))
 CROSS = torch.tensor([[1.0, -1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0, 0.0]])  # two antipodal pairs, feature 4 ignored
 PAIR = torch.tensor([[1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0]])
 ONE = torch.tensor([[0.0, 0.0, 0.0, 0.6, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0]])
+
+NO_HISTORY = pd.DataFrame({"instance": [0], "step": [1], "loss": [1.0], "W": [None]})
 
 # Feature 0 alone, feature 2 alone, their neighbours 0 and 1 together, nothing.
 X = torch.tensor(
@@ -29,13 +33,17 @@ X = torch.tensor(
 )
 
 
+def measure(name, experiment, seed, parameters, samples, history=NO_HISTORY):
+    return measure_toy_models(name, experiment, seed, parameters, samples, history)
+
+
 @pytest.fixture(scope="module")
 def measured():
     """One point, one restart per model."""
     experiment = toy_model(features={"feature_probability": 0.3}, restarts=4)
     bias = torch.tensor([[0.0] * 5, [0.0] * 5, [0.0] * 5, [0.5, -0.1, 0.0, 0.0, 0.1]])
     parameters = {"W": torch.stack([PENTAGON, CROSS, PAIR, ONE]), "b_final": bias}
-    return measure_toy_models("by_hand", experiment, 7, parameters, SparseSamples.from_dense(X[None]))
+    return measure("by_hand", experiment, 7, parameters, SparseSamples.from_dense(X[None]))
 
 
 def test_models_by_hand(measured):
@@ -50,6 +58,12 @@ def test_models_by_hand(measured):
     # Gaps of 72 degrees, of 90, of 90 and 270 instead of 180; a single feature has none.
     assert models["gap_deviation"].tolist() == pytest.approx([0, 0, 90, math.nan], abs=1e-4, nan_ok=True)
     assert models["mean_bias"].tolist() == pytest.approx([0, 0, 0, 0.1])
+
+
+def test_hidden_vectors_near_rays():
+    experiment = toy_model(features={"feature_probability": 0.3}, sweep={"learning_rate": [1, 2, 3, 4]}, restarts=1)
+    parameters = {"W": torch.stack([PENTAGON, CROSS, PAIR, ONE]), "b_final": torch.zeros(4, 5)}
+    models = measure("by_hand", experiment, 7, parameters, SparseSamples.from_dense(X[None]))["models"]
     # The first two hidden vectors lie on the pentagon's rays, the third between two of them, the fourth is zero. In the
     # cross features 0 and 1 cancel. To the pair the second is zero, and the third lies at 45 degrees. The last model
     # sees nothing but feature 3.
@@ -106,7 +120,7 @@ def test_features_by_hand(measured):
 def test_importance_of_each_feature():
     experiment = toy_model(importance={"curve": "geometric", "base": 0.5}, restarts=1)
     parameters = {"W": PENTAGON[None], "b_final": torch.zeros(1, 5)}
-    tables = measure_toy_models("by_hand", experiment, 0, parameters, SparseSamples.from_dense(X[None]))
+    tables = measure("by_hand", experiment, 0, parameters, SparseSamples.from_dense(X[None]))
     assert tables["features"]["importance"].tolist() == [1, 0.5, 0.25, 0.125, 0.0625]
     # The pentagon errs by c at the neighbours of feature 0, by c / 2 at those of feature 2, by c at 0 and 1 together.
     weights = (1 / 2 + 1 / 16) + (1 / 2 + 1 / 8) / 4 + (1 + 1 / 2)
@@ -127,7 +141,7 @@ def swept():
     sweep = {"feature_probability": [1.0, 0.2, 0.0], "learning_rate": [1e-3, 1e-2]}
     experiment = toy_model(sweep=sweep, restarts=3, evaluation={"n_samples": 50})
     generators = [torch.Generator().manual_seed(i) for i in range(18)]
-    return measure_toy_models(
+    return measure(
         "swept", experiment, 0, initialise("relu_output", 5, 2, generators), sample_held_out("swept", experiment, 0)
     )
 
@@ -160,17 +174,17 @@ def test_point_without_any_feature_present(swept):
 
 def test_plotted_samples_are_few(monkeypatch, swept):
     assert swept["hidden_samples"].groupby("instance").size().max() == 50
-    monkeypatch.setattr(toy_model_measurement, "N_PLOTTED", 2)
+    monkeypatch.setattr(hidden_samples, "N_PLOTTED", 2)
     experiment = toy_model(restarts=1)
     parameters = {"W": PENTAGON[None], "b_final": torch.zeros(1, 5)}
-    tables = measure_toy_models("few", experiment, 0, parameters, SparseSamples.from_dense(X[None]))
+    tables = measure("few", experiment, 0, parameters, SparseSamples.from_dense(X[None]))
     assert tables["hidden_samples"]["sample"].tolist() == [0, 1]
 
 
 def test_no_angles_outside_two_dimensions():
     experiment = toy_model(model={"n_hidden": 3, "kind": "linear"}, restarts=1)
     parameters = initialise("linear", 5, 3, [torch.Generator().manual_seed(0)])
-    tables = measure_toy_models("deep", experiment, 0, parameters, sample_held_out("deep", experiment, 0))
+    tables = measure("deep", experiment, 0, parameters, sample_held_out("deep", experiment, 0))
     models = check_schema(tables["models"], "models")
     assert models["gap_deviation"].isna().all()
     assert models["rank"].item() == 3
@@ -188,8 +202,8 @@ def test_loss_that_depends_on_the_hidden_basis_is_refused(monkeypatch):
     wrong = SecretlyRectified(tied=True, hidden=toy_models.identity, output=torch.relu)
     monkeypatch.setitem(toy_models.KINDS, "relu_output", wrong)
     parameters = initialise("relu_output", 5, 2, [torch.Generator().manual_seed(0)])
-    with pytest.raises(geometry.InvariantError, match="instance 0: relative change of the loss under a rotation"):
-        measure_toy_models("wrong", toy_model(restarts=1), 0, parameters, SparseSamples.from_dense(X[None]))
+    with pytest.raises(geometry.InvariantError, match="wrong, seed 0: instance 0: relative change of the loss under"):
+        measure("wrong", toy_model(restarts=1), 0, parameters, SparseSamples.from_dense(X[None]))
 
 
 class WithoutItsRelu(toy_models.Kind):
@@ -205,7 +219,7 @@ def test_negative_output_is_refused(monkeypatch):
     parameters = initialise("hidden_relu", 5, 2, [torch.Generator().manual_seed(0)])
     experiment = toy_model(model={"kind": "hidden_relu"}, restarts=1)
     with pytest.raises(geometry.InvariantError, match=r"instance 0, sample \d+, feature \d+: output is -"):
-        measure_toy_models("wrong", experiment, 0, parameters, SparseSamples.from_dense(X[None]))
+        measure("wrong", experiment, 0, parameters, SparseSamples.from_dense(X[None]))
 
 
 # Kinds with a hidden ReLU: one neuron for feature 0, one for its negative.
@@ -220,7 +234,7 @@ def test_kinds_with_a_hidden_relu(kind):
     if kind == "absolute_value":
         parameters = {"W_1": POSITIVE_AND_NEGATIVE, "W_2": 3 * POSITIVE_AND_NEGATIVE.abs().mT, "b_final": bias}
     experiment = toy_model(model={"kind": kind, "n_features": 2}, features={"magnitude": "signed_uniform"}, restarts=1)
-    tables = measure_toy_models("by_hand", experiment, 0, parameters, SparseSamples.from_dense(SIGNED))
+    tables = measure("by_hand", experiment, 0, parameters, SparseSamples.from_dense(SIGNED))
     model, features, hidden = (check_schema(tables[name], name) for name in ("models", "features", "hidden_samples"))
     # Outputs of feature 0 are h_0 - h_1 without the negatives, (.5, 0, 0, 0), or 3 (h_0 + h_1), (1.5, .75, 0, 0);
     # targets are (.5, -.25, 0, 0) or (.5, .25, 0, 0). Feature 1 is always .5 and should be 0, 0, 1, 0.
@@ -233,17 +247,65 @@ def test_kinds_with_a_hidden_relu(kind):
     np.testing.assert_allclose(np.stack(hidden["hidden"].to_list()), [[0.5, 0], [0, 0.25], [0, 0]])
     # Both non-zero hidden vectors lie on an axis, 45 degrees from the only direction there is.
     assert model["near_ray_fraction"].item() == 0
+    neurons = check_schema(tables["neurons"], "neurons")
+    assert neurons["fraction_active"].tolist() == [0.25, 0.25]
+    assert neurons["monosemantic"].tolist() == [True, True]
+    assert neurons["largest_feature"].tolist() == [0, 0]
+    np.testing.assert_allclose(np.stack(neurons["W_in"].to_list()), [[1, 0], [-1, 0]])
+    factor = 3 if kind == "absolute_value" else 1
+    np.testing.assert_allclose(np.abs(np.stack(neurons["W_out"].to_list())), [[factor, 0], [factor, 0]])
+
+
+def test_dominant_features_of_neurons():
+    # one; the second just above and just below a quarter; a dead neuron; all alike
+    W = torch.tensor([[1.0, 0, 0], [1, -0.26, 0], [1, 0.25, 0], [0.3, 0, 0], [0.4, 0.4, -0.4]])
+    assert count_dominant(W).tolist() == [1, 2, 1, 0, 3]
+
+
+def test_models_without_a_privileged_basis_have_no_neurons(measured):
+    assert len(check_schema(measured["neurons"], "neurons")) == 0
+
+
+def test_dynamics():
+    experiment = toy_model(restarts=2, training={"snapshots": 3})
+    parameters = {"W": torch.stack([PENTAGON, PAIR]), "b_final": torch.zeros(2, 5)}
+    kept = [np.float32(W.flatten()) for W in (CROSS, ONE, PENTAGON, PAIR)]
+    history = pd.DataFrame(
+        {"instance": [0, 1, 0, 0, 1], "step": [0, 0, 5, 9, 9], "loss": [np.nan, np.nan, 3.0, 1.0, 2.0]}
+    ).assign(W=[kept[0], kept[1], None, kept[2], kept[3]])
+    tables = measure("moving", experiment, 0, parameters, SparseSamples.from_dense(X[None]), history)
+    dynamics = check_schema(tables["dynamics"], "dynamics")
+    assert dynamics["instance"].tolist() == [0, 1, 0, 1]
+    assert dynamics["step"].tolist() == [0, 0, 9, 9]
+    assert dynamics["loss"].tolist()[2:] == [1.0, 2.0]
+    assert dynamics["lowest_loss"].tolist() == tables["models"]["lowest_loss"].tolist() * 2
+    np.testing.assert_allclose(np.stack(dynamics["dimensionality"])[0], [0.5] * 4 + [0])
+    np.testing.assert_allclose(np.stack(dynamics["norm"])[1], [0, 0, 0, 0.6, 0])
+    np.testing.assert_allclose(np.stack(dynamics["W"])[3], PAIR.flatten())
+
+
+def test_no_dynamics_without_snapshots(measured):
+    assert len(check_schema(measured["dynamics"], "dynamics")) == 0
+
+
+def test_features_of_sets():
+    settings = {"correlated_sets": 1, "anticorrelated_sets": 1, "probability_of": "set", "feature_probability": 0.4}
+    parameters = {"W": PENTAGON[None], "b_final": torch.zeros(1, 5)}
+    experiment = toy_model(features=settings, restarts=1, sweep={"last_probability": [0.5]})
+    features = measure("sets", experiment, 0, parameters, SparseSamples.from_dense(X[None]))["features"]
+    assert features["set"].tolist() == [0, 0, 1, 1, -1]
+    assert features["probability"].tolist() == pytest.approx([0.4, 0.4, 0.2, 0.2, 0.2])
 
 
 def test_impossible_measurement_is_refused(monkeypatch):
     monkeypatch.setattr(geometry, "compute_dimensionality", lambda W: W.norm(dim=-2))  # five features of length 1
     parameters = {"W": PENTAGON[None], "b_final": torch.zeros(1, 5)}
     with pytest.raises(geometry.InvariantError, match="instance 0: dimensionality summed over features is 5"):
-        measure_toy_models("wrong", toy_model(restarts=1), 0, parameters, SparseSamples.from_dense(X[None]))
+        measure("wrong", toy_model(restarts=1), 0, parameters, SparseSamples.from_dense(X[None]))
 
 
 def test_broken_model_is_refused():
     parameters = {"W": PENTAGON[None].clone(), "b_final": torch.zeros(1, 5)}
     parameters["W"][0, 0, 0] = torch.nan
     with pytest.raises(ValueError, match="1 of 10 values are NaN or infinite"):
-        measure_toy_models("broken", toy_model(restarts=1), 0, parameters, SparseSamples.from_dense(X[None]))
+        measure("broken", toy_model(restarts=1), 0, parameters, SparseSamples.from_dense(X[None]))

@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradcheck
 
 from superposition import toy_models
-from superposition.features import make_distribution
+from superposition.features import SparseFeatures
 from superposition.seeding import torch_generator
 
 KINDS = tuple(toy_models.KINDS)
@@ -156,7 +156,7 @@ def test_loss_of_known_solutions(p):
     # either feature; that costs (1 + r) p^2 E[min^2] = (1 + r) p^2 / 6. Feature 2 ignored: its best guess is its mean
     # p / 2, which costs its variance, r (p / 3 - p^2 / 4).
     r, n = 0.4, 500_000
-    sampled = make_distribution("independent", torch.full((1, 2), p)).sample(n, torch_generator(0, "theory"))
+    sampled = SparseFeatures(torch.full((1, 2), p)).sample(n, torch_generator(0, "theory"))
     parameters = stack(([[1.0, -1.0]], [0.0, 0.0]), ([[1.0, 0.0]], [0.0, p / 2]))
     x = sampled.double().expand(-1, 2, -1)
     antipodal, dedicated = 2 * toy_models.reconstruction_loss("relu_output", parameters, x, torch.tensor([1.0, r]))
@@ -169,7 +169,7 @@ def test_loss_of_known_solutions(p):
 @pytest.mark.parametrize(("kind", "names"), [("relu_output", ["W"]), ("absolute_value", ["W_1", "W_2"])])
 def test_initial_scale(n_instances, init_std, expected, kind, names):
     generators = [torch_generator(0, "init", i) for i in range(n_instances)]
-    parameters = toy_models.initialise(kind, 400, 30, generators, init_std)
+    parameters = toy_models.initialise(kind, 400, 30, generators, init_std=init_std)
     assert list(parameters) == [*names, "b_final"]
     assert parameters["b_final"].shape == (n_instances, 400)
     assert not parameters["b_final"].any()

@@ -146,13 +146,13 @@ def test_hooks_surround_each_step():
 
 def textbook(experiment, name, seed):
     """The same training as anybody would write it for one model after the other, on the samples that ours draws."""
-    training, importance = experiment["training"], feature_importance(**experiment["importance"], n_features=5)
+    training, importance = experiment["training"], feature_importance(experiment)[0]
     instances = list_instances(experiment)
     stream = torch_generator(seed, name, "train")
     uniform = [
         torch.rand(training["batch_size"], len(instances), 5, generator=stream) for _ in range(training["steps"])
     ]
-    rates = parameter_of_instances(experiment, "learning_rate", training["learning_rate"])
+    rates = parameter_of_instances(experiment, "learning_rate")
     results = []
     for i, p in enumerate(instances["feature_probability"]):
         W = (torch.randn(2, 5, generator=torch_generator(seed, name, "init", i)) * (2 / 7) ** 0.5).requires_grad_()
@@ -201,7 +201,7 @@ def test_training_lowers_the_held_out_loss():
 
     def losses(parameters):
         return held_out_losses(
-            "relu_output", parameters, held_out, list_instances(experiment)["point"].to_numpy(), torch.ones(5)
+            "relu_output", parameters, held_out, list_instances(experiment)["point"].to_numpy(), torch.ones(4, 5)
         )
 
     untrained = toy_models.initialise("relu_output", 5, 2, [torch_generator(0, "tiny", "init", i) for i in range(4)])
@@ -224,7 +224,7 @@ def test_engines_train_every_kind_on_the_same_features(kind, magnitude):
         points = list_instances(experiment)["point"].to_numpy()
         held_out = sample_held_out("tiny", experiment, seed=0)
         means.append(history.groupby("step")["loss"].mean().tolist())
-        means[-1].append(held_out_losses(kind, parameters, held_out, points, torch.ones(5)).mean())
+        means[-1].append(held_out_losses(kind, parameters, held_out, points, torch.ones(20, 5)).mean())
     assert means[0] == pytest.approx(means[1], rel=0.03)
     assert means[0][-1] < means[0][0]
 

@@ -12,7 +12,8 @@ from pipeline.problems import Index, Problem, quote, show_value, suggest
 
 KINDS = {"toy_models": "toy model", "saes": "SAE"}
 # What an SAE's toy model may be: its activations h = W x are then sums of features' directions, each with one sign.
-SAE_SOURCES = {("model", "kind"): ["linear", "relu_output"], ("features", "magnitude"): ["uniform"]}
+LINEAR_HIDDEN = ["linear", "relu_output", "gelu_output", "silu_output", "softplus_output", "quadratic_output"]
+SAE_SOURCES = {("model", "kind"): LINEAR_HIDDEN, ("features", "magnitude"): ["uniform"]}
 OWNERS = {"threshold_init": "jumprelu", "bandwidth": "jumprelu"}  # the architecture that alone has a key
 Findings = Iterator[tuple[tuple, str]]  # path below the part that is checked, text
 
@@ -31,6 +32,9 @@ def check_all(raw: dict, config: dict, problems: list[Problem], project_root: Pa
             if part in block and (section, name, part) not in unsound:
                 for path, text in check(block[part]):
                     yield _mark_default((section, name, part, *path), text, raw)
+    for _, name, block in _blocks(config, "toy_models"):
+        for path, text in check_toy_model(block, {path[2:] for path in unsound if path[:2] == ("toy_models", name)}):
+            yield _mark_default(("toy_models", name, *path), text, raw)
     for _, name, toy_model in _blocks(config, "toy_models"):
         for path, text in check_seeds(toy_model.get("seeds"), config.get("seeds")):
             yield Problem(("toy_models", name, *path), text)
@@ -96,6 +100,43 @@ PARTS = {
     "resampling": check_resampling,
     "sweep": check_sweep,
 }
+
+
+def check_toy_model(block: dict, unsound: set[tuple]) -> Findings:
+    """Its sets of features fit into its features, probabilities stay below 1, and attacks meet linear hidden units."""
+    if unsound:
+        return
+    features, model, sweep = block["features"], block["model"], block["sweep"]
+    n_sets, size = features["correlated_sets"] + features["anticorrelated_sets"], features["set_size"]
+    if n_sets * size > model["n_features"]:
+        text = (
+            f"is {size}: allowed are sets that fit into model.n_features, {model['n_features']}; {n_sets} are declared"
+        )
+        yield ("features", "set_size"), text
+        return
+    largest = {
+        key: max(_ends(sweep[key])) if key in sweep else features[key]
+        for key in ("feature_probability", "last_probability")
+    }
+    path = {key: ("sweep", key) if key in sweep else ("features", key) for key in largest}
+    p, factor = largest.values()
+    if features["anticorrelated_sets"] and features["probability_of"] == "feature" and p * size > 1:
+        text = f"is up to {p}: allowed is up to 1 / set_size, 1 / {size}, for features of anticorrelated sets"
+        yield path["feature_probability"], text
+    if p * factor > 1:
+        yield path["last_probability"], f"is up to {factor}: allowed is up to 1 / feature_probability, 1 / {p}"
+    elif (factor != 1 or "last_probability" in sweep) and n_sets * size == model["n_features"]:
+        yield path["last_probability"], f"is {factor}: allowed is 1 where the last feature belongs to a set"
+    attacked = "attack_size" in sweep or block["training"]["attack_size"] > 0
+    if attacked and model["kind"] not in LINEAR_HIDDEN:
+        where = ("sweep",) if "attack_size" in sweep else ("training",)
+        allowed = f"allowed with the kinds {quote(LINEAR_HIDDEN)} alone, not with {model['kind']!r}"
+        yield (*where, "attack_size"), f"is given: {allowed}"
+
+
+def _ends(values: list | dict) -> list:
+    """Values among which the largest of a sweep is."""
+    return values if isinstance(values, list) else [values["start"], values["stop"]]
 
 
 def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]) -> Findings:

@@ -22,8 +22,14 @@ KEYWORDS = {
     "string": {"enum", "pattern", "maxLength"},
     "integer": {"minimum", "maximum"},
     "number": {"minimum", "exclusiveMinimum", "maximum"},
+    "boolean": set(),
 }
-CONVERT = {"string": str, "integer": int, "number": lambda value: float(value) + 0.0}  # + 0.0 turns -0.0 into 0.0
+CONVERT = {
+    "boolean": bool,
+    "string": str,
+    "integer": int,
+    "number": lambda value: float(value) + 0.0,
+}  # + 0.0 turns -0.0 into 0.0
 
 
 @functools.cache
@@ -100,6 +106,8 @@ def _check_list(values: list, schema: dict, path: tuple, problems: list[Problem]
 
 def _fits(value: Any, schema: dict) -> bool:
     """Whether the scalar `value` is one that a scalar `schema` allows."""
+    if schema["type"] == "boolean":
+        return isinstance(value, bool)
     if schema["type"] == "string":
         return (
             isinstance(value, str)

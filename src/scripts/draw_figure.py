@@ -13,6 +13,8 @@ from superposition.storage import load_tables
 TABLES = [
     "models",
     "features",
+    "neurons",
+    "dynamics",
     "hidden_samples",
     "training_history",
     "saes",

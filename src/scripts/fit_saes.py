@@ -5,10 +5,9 @@ import torch
 from scripts.command_line import provenance, run
 from superposition.devices import claim_device
 from superposition.evaluation import choose_instance
-from superposition.features import SparseSamples
+from superposition.features import SparseSamples, feature_probability
 from superposition.sae_training import fit_saes as fit
 from superposition.storage import load_tensors, save_table, save_tensors
-from superposition.toy_model_training import feature_probability
 
 
 def fit_saes(spec: dict, model_weights: str, samples: str, weights: str, history: str, gpus: int = 0) -> None:
@@ -19,9 +18,7 @@ def fit_saes(spec: dict, model_weights: str, samples: str, weights: str, history
     W = models["W"][instance]
     probability = feature_probability(experiment)[instance]
     with claim_device(gpus) as device:
-        parameters, losses = fit(
-            spec["id"], sae, spec["seed"], W, probability, experiment["features"]["distribution"], device
-        )
+        parameters, losses = fit(spec["id"], sae, spec["seed"], W, probability, experiment["features"], device)
     save_table(losses, history, spec["tables"]["sae_history"], provenance(spec))
     save_tensors(parameters | {"W": W, "model_instance": torch.tensor(instance)}, weights, provenance(spec))
 

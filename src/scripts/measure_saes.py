@@ -2,7 +2,7 @@
 
 from scripts.command_line import provenance, run
 from superposition.features import SparseSamples
-from superposition.runs import list_instances
+from superposition.runs import held_out_of_instances
 from superposition.sae_measurement import measure_saes as measure
 from superposition.storage import load_tensors, save_table
 
@@ -10,8 +10,8 @@ from superposition.storage import load_tensors, save_table
 def measure_saes(spec: dict, weights: str, samples: str, **tables: str) -> None:
     parameters = load_tensors(weights)
     W, model_instance = parameters.pop("W"), int(parameters.pop("model_instance"))
-    point = int(list_instances(spec["experiment"])["point"][model_instance])
-    x = SparseSamples.from_tensors(load_tensors(samples)).to_dense(point)
+    held_out = int(held_out_of_instances(spec["experiment"])[model_instance])
+    x = SparseSamples.from_tensors(load_tensors(samples)).to_dense(held_out)
     measured = measure(spec["id"], spec["sae"], spec["seed"], parameters, W, model_instance, x)
     for name, path in tables.items():
         save_table(measured[name], path, spec["tables"][name], provenance(spec))

@@ -3,48 +3,46 @@
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from superposition import toy_models
-from superposition.features import SparseSamples, feature_importance, make_distribution
-from superposition.runs import list_instances, list_points
+from superposition.features import SparseSamples, feature_importance, feature_probability, make_distribution
+from superposition.runs import held_out_of_instances
 from superposition.seeding import torch_generator
 
-CHUNK = 16_384  # samples per pass: bounds the memory of wide models
+OUTPUTS = 4_000_000  # outputs per pass: bounds the memory
 
 
 def sample_held_out(name: str, experiment: dict, seed: int) -> SparseSamples:
-    """The experiment's frozen held-out samples, one set per combination of swept values, shared by its restarts."""
-    points = list_points(experiment)
-    default = experiment["features"]["feature_probability"]
-    probability = points.get("feature_probability", pd.Series(default, index=points.index)).to_numpy()
-    n_features, n_samples = experiment["model"]["n_features"], experiment["evaluation"]["n_samples"]
-    features, sampled = experiment["features"], []
-    for point, p in enumerate(probability):
-        probabilities = torch.full((1, n_features), float(p))
-        distribution = make_distribution(features["distribution"], probabilities, features["magnitude"])
-        sampled.append(distribution.sample(n_samples, torch_generator(seed, name, "held_out", point))[:, 0])
+    """The experiment's frozen held-out samples, one set per distribution of features (see held_out_of_instances)."""
+    experiment = experiment | {"restarts": 1}  # which share their samples
+    held_out, probability = held_out_of_instances(experiment), feature_probability(experiment)
+    n_samples, sampled = experiment["evaluation"]["n_samples"], []
+    for index in range(held_out.max() + 1):
+        instance = int(np.flatnonzero(held_out == index)[0])
+        distribution = make_distribution(experiment["features"], probability[instance, None])
+        sampled.append(distribution.sample(n_samples, torch_generator(seed, name, "held_out", index))[:, 0])
     return SparseSamples.from_dense(torch.stack(sampled))
 
 
 def held_out_losses(
-    kind: str, parameters: toy_models.Parameters, samples: SparseSamples, points: np.ndarray, importance: Tensor
+    kind: str, parameters: toy_models.Parameters, samples: SparseSamples, held_out: np.ndarray, importance: Tensor
 ) -> np.ndarray:
-    """(instances,) importance-weighted squared error, mean over the samples of each instance's point and over features.
+    """(instances,) importance-weighted squared error, mean over features and samples of the instance's held-out set.
 
     Args:
-        points: (instances,) point of the held-out samples that belongs to each instance
-        importance: (n_features,)
+        held_out: (instances,) the held-out set that belongs to each instance
+        importance: (instances, n_features)
     """
-    losses = np.empty(len(points))
-    for point in np.unique(points):
-        instances = np.flatnonzero(points == point)
-        stack = {name: tensor[instances] for name, tensor in parameters.items()}
+    losses = np.empty(len(held_out))
+    for index in np.unique(held_out):
+        instances = np.flatnonzero(held_out == index)
+        stack = toy_models.take_instances(parameters, instances)
+        rows = max(1, OUTPUTS // (len(instances) * importance.shape[1]))
         total = sum(
-            toy_models.reconstruction_loss(kind, stack, chunk[:, None], importance).double() * len(chunk)
-            for chunk in samples.to_dense(int(point)).split(CHUNK)
+            toy_models.reconstruction_loss(kind, stack, chunk[:, None], importance[instances]).double() * len(chunk)
+            for chunk in samples.to_dense(int(index)).split(rows)
         )
         losses[instances] = total.numpy() / samples.n_samples
     return losses
@@ -63,7 +61,5 @@ def choose_instance(
     """The instance that a downstream experiment builds on: a given one, or that of the lowest held-out loss."""
     if choice != "lowest_loss":
         return int(choice)
-    model = experiment["model"]
-    importance = feature_importance(**experiment["importance"], n_features=model["n_features"])
-    points = list_instances(experiment)["point"].to_numpy()
-    return int(held_out_losses(model["kind"], parameters, samples, points, importance).argmin())
+    fixed = (held_out_of_instances(experiment), feature_importance(experiment))
+    return int(held_out_losses(experiment["model"]["kind"], parameters, samples, *fixed).argmin())

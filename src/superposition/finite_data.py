@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from superposition import toy_models
-from superposition.features import IndependentFeatures, SparseSamples
+from superposition.features import SparseFeatures, SparseSamples
 from superposition.training import Recorder, minimise
 
 CHUNK = 2**22  # numbers drawn at once; part of what a seed means
@@ -34,12 +34,12 @@ def sample_data(
         raise ValueError(f"zero_samples is {zero_samples!r}: allowed are {ZERO_SAMPLES}")
     if zero_samples == "redraw" and not feature_probability.any():
         raise ValueError("feature_probability is 0 for every feature: samples would be redrawn forever")
-    distribution = IndependentFeatures(feature_probability[None])
+    distribution = SparseFeatures(feature_probability[None])
     return _join([_sample_one(distribution, n_samples, g, zero_samples == "redraw") for g in generators])
 
 
 def _sample_one(
-    distribution: IndependentFeatures, n_samples: int, generator: torch.Generator, redraw: bool
+    distribution: SparseFeatures, n_samples: int, generator: torch.Generator, redraw: bool
 ) -> SparseSamples:
     n_features = distribution.probability.shape[1]
     at_once = max(1, CHUNK // n_features)

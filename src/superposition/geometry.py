@@ -7,7 +7,7 @@ direction and counts as absent: its cosines are undefined (NaN). A W that is not
 Definitions follow Elhage et al. 2022, "Toy Models of Superposition", unless a docstring names another source.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -140,9 +140,12 @@ def check_invariants(W: Tensor, tolerance: float = 1e-3, dimensionality: Tensor 
     _require_within(D.sum(-1), 0, compute_rank(W), "dimensionality summed over features", (), tolerance)
 
 
-def check_outputs(output: Tensor) -> None:
-    """Check that outputs [..., samples, n_features] of ReLU-output models are >= 0, else InvariantError."""
-    _require_within(output.detach(), 0, torch.inf, "output", ("sample", "feature"))
+def check_outputs(output: Tensor, instances: Sequence[int] | None = None) -> None:
+    """Check that outputs [..., samples, n_features] of ReLU-output models are >= 0, else InvariantError.
+
+    instances: the numbers that errors give to the models of the first axis, where they are not 0, 1, ...
+    """
+    _require_within(output.detach(), 0, torch.inf, "output", ("sample", "feature"), instances=instances)
 
 
 def check_rotation(
@@ -162,7 +165,13 @@ def check_rotation(
 
 
 def _require_within(
-    value: Tensor, low: float, high: float | Tensor, quantity: str, axes: tuple[str, ...], tolerance: float = 0.0
+    value: Tensor,
+    low: float,
+    high: float | Tensor,
+    quantity: str,
+    axes: tuple[str, ...],
+    tolerance: float = 0.0,
+    instances: Sequence[int] | None = None,
 ) -> None:
     """axes name the trailing axes of value; all before them number the instance. NaN lies within no bounds."""
     high = torch.as_tensor(high, dtype=value.dtype, device=value.device).expand(value.shape)
@@ -171,7 +180,8 @@ def _require_within(
         return
     index = tuple(breaches[0].tolist())
     n_leading = len(index) - len(axes)
-    where = [f"instance {', '.join(map(str, index[:n_leading])) or 0}"]
+    numbers = index[:n_leading] if instances is None else (int(instances[index[0]]), *index[1:n_leading])
+    where = [f"instance {', '.join(map(str, numbers)) or 0}"]
     where += [f"{axis} {i}" for axis, i in zip(axes, index[n_leading:], strict=True)]
     raise InvariantError(
         f"{', '.join(where)}: {quantity} is {value[index].item():.6g}, "

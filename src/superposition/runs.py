@@ -5,6 +5,18 @@ import itertools
 import numpy as np
 import pandas as pd
 
+# Parameters that can be swept, and where an experiment or an autoencoder has their single value.
+PARAMETERS = {
+    "feature_probability": ("features", "feature_probability"),
+    "last_probability": ("features", "last_probability"),
+    "last_importance": ("importance", "last_importance"),
+    "learning_rate": ("training", "learning_rate"),
+    "hidden_penalty": ("training", "hidden_penalty"),
+    "attack_size": ("training", "attack_size"),
+    "sparsity_penalty": ("sparsity_penalty",),
+}
+DATA_PARAMETERS = ("feature_probability", "last_probability")  # those that held-out samples depend on
+
 
 def expand_sweep(values: list[float] | dict) -> list[float]:
     """The values of one swept parameter: a list as it is, or {spacing, start, stop, points} with both ends included."""
@@ -32,7 +44,26 @@ def list_instances(experiment: dict) -> pd.DataFrame:
     return instances.rename_axis("instance").reset_index()
 
 
-def parameter_of_instances(experiment: dict, name: str, default: float) -> np.ndarray:
-    """(instances,): the swept value of `name` for each instance, or `default` where it is not swept."""
-    instances = list_instances(experiment)
-    return instances.get(name, pd.Series(default, index=instances.index)).to_numpy(dtype=np.float64)
+def parameter_of_instances(experiment: dict, name: str) -> np.ndarray:
+    """(instances,): the swept value of a parameter for each instance, or its single value where it is not swept."""
+    return _values(experiment, list_instances(experiment), name)
+
+
+def held_out_of_instances(experiment: dict) -> np.ndarray:
+    """(instances,): which of the experiment's held-out sets each instance is judged on.
+
+    Points that differ only in how they are trained or weighed share a set. Sets are numbered in the order of points.
+    """
+    points = list_points(experiment)
+    settings = np.stack([_values(experiment, points, name) for name in DATA_PARAMETERS], axis=1)
+    _, first, inverse = np.unique(settings, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first))
+    return order[inverse][list_instances(experiment)["point"].to_numpy()]
+
+
+def _values(experiment: dict, table: pd.DataFrame, name: str) -> np.ndarray:
+    """A column of swept values, or the single value of the configuration."""
+    default = experiment
+    for key in PARAMETERS[name]:
+        default = default[key]
+    return table.get(name, pd.Series(default, index=table.index)).to_numpy(dtype=np.float64)

@@ -1,22 +1,17 @@
 """The training history of a stack of sparse autoencoders, as the table `sae_history`."""
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from superposition.training import Recorder
+from superposition.training import Recorder, choose_snapshots
 
 
 class History:
     """Rows of (step, instance): losses, activity, which latents were resampled, and now and then the weights."""
 
     def __init__(self, sae: dict, n_instances: int, weights: dict[str, Tensor]):
-        steps, every = sae["training"]["steps"], sae["training"]["log_every"]
-        logged = np.append(np.arange(every, steps, every), steps)
-        n_snapshots = min(sae["training"]["snapshots"], len(logged) + 1)
-        chosen = np.linspace(0, len(logged), n_snapshots).round().astype(int)
-        self.snapshot_steps = set(np.concatenate([[0], logged])[chosen].tolist())
+        self.snapshot_steps = choose_snapshots(sae["training"])
         self.resampled = torch.zeros(n_instances, sae["n_latents"], dtype=torch.bool)
         self.frames: list[pd.DataFrame] = []
         if 0 in self.snapshot_steps:

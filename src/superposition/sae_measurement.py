@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from superposition import metrics, saes
-from superposition.evaluation import CHUNK
 from superposition.matching import cosine_similarity, match_one_to_one
 from superposition.runs import list_instances, parameter_of_instances
 from superposition.seeding import numpy_generator
 from superposition.shrinkage import optimal_symmetric_encoder
 
 RECOVERED_COSINE = 0.95  # in two dimensions the neighbours of a pentagon are 72 degrees apart, at cosine 0.31
+CHUNK = 16_384  # samples per pass: bounds the memory of wide autoencoders
 MIN_LENGTH = 0.4  # inputs long enough that every unbiased latent is well past its threshold
 N_FLOOR_DRAWS = 1_000
 N_PLOTTED = 400
@@ -38,8 +38,8 @@ def measure_saes(
         architecture=sae["architecture"],
         toy_model=sae["toy_model"],
         model_instance=model_instance,
-        sparsity_penalty=parameter_of_instances(sae, "sparsity_penalty", sae["sparsity_penalty"]),
-        learning_rate=parameter_of_instances(sae, "learning_rate", sae["training"]["learning_rate"]),
+        sparsity_penalty=parameter_of_instances(sae, "sparsity_penalty"),
+        learning_rate=parameter_of_instances(sae, "learning_rate"),
         mmcs_truth_floor=floor.mean,
         n_eval=len(x),
         true_l0=metrics.l0(x.numpy()),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from superposition import saes
-from superposition.features import IndependentFeatures, make_distribution
+from superposition.features import SparseFeatures, make_distribution
 from superposition.kernels import sae_training as kernels
 from superposition.progress import Progress
 from superposition.runs import list_instances, parameter_of_instances
@@ -47,7 +47,7 @@ def fit_saes(
     seed: int,
     W: Tensor,
     probability: Tensor,
-    distribution: str,
+    features: dict,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> tuple[dict[str, Tensor], pd.DataFrame]:
@@ -56,7 +56,7 @@ def fit_saes(
     Args:
         sae: the SAE's block of the configuration
         W: (d_in, n_features) of the toy model whose activations h = W x are reconstructed
-        probability: (n_features,) of the features x; distribution: their kind (see features)
+        probability: (n_features,) of the features x; features: the block of the configuration that they come from
 
     Returns:
         the parameters (see saes), and the history: one row per (step, instance), see `history_table`.
@@ -69,11 +69,8 @@ def fit_saes(
     parameters = architecture.initialise(W.shape[0], sae["n_latents"], generators)
     parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
     penalty, learning_rate = (
-        torch.tensor(parameter_of_instances(sae, key, default), dtype=torch.float32, device=device)
-        for key, default in (
-            ("sparsity_penalty", sae["sparsity_penalty"]),
-            ("learning_rate", training["learning_rate"]),
-        )
+        torch.tensor(parameter_of_instances(sae, key), dtype=torch.float32, device=device)
+        for key in ("sparsity_penalty", "learning_rate")
     )
     recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
     history = History(sae, n_instances, architecture.weights(parameters))
@@ -85,14 +82,16 @@ def fit_saes(
     def close_stretch(step: int, reconstruction: Tensor, sparsity: Tensor, fraction_active: Tensor) -> None:
         history.close_stretch(step, reconstruction, sparsity, fraction_active, architecture.weights(parameters))
 
+    distribution = make_distribution(features, probability.to(device).expand(n_instances, -1))
     fixed = (penalty, training, resampling, learning_rate)
     if training["engine"] == "auto" and kernels.supports(architecture, distribution, device):
         seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
         kernels.minimise(architecture, parameters, W, probability, *fixed, seeds, recorder, close_stretch, resample)
     else:
-        features = make_distribution(distribution, probability.to(device).expand(n_instances, -1))
         batches = torch_generator(seed, name, "train", device=device)
-        _minimise(architecture, parameters, W.to(device), features, *fixed, batches, recorder, close_stretch, resample)
+        _minimise(
+            architecture, parameters, W.to(device), distribution, *fixed, batches, recorder, close_stretch, resample
+        )
     return parameters, history.to_table(recorder, name, seed)
 
 
@@ -100,7 +99,7 @@ def _minimise(
     architecture: saes.Architecture,
     parameters: saes.Parameters,
     W: Tensor,
-    features: IndependentFeatures,
+    features: SparseFeatures,
     penalty: Tensor,
     training: dict,
     resampling: dict,

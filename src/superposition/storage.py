@@ -126,6 +126,8 @@ def _to_array(values: pd.Series, type_name: str) -> pa.Array:
     kind = pd.api.types.infer_dtype(values)
     if not type_name.startswith("list") and kind not in ALLOWED_KINDS.get(type_name, NUMBERS):
         raise pa.ArrowTypeError(f"its values are {kind}")
+    if values.empty:  # whose dtype says nothing of what it would hold
+        return pa.array([], type=COLUMN_TYPES[type_name])
     return pa.Array.from_pandas(values, type=COLUMN_TYPES[type_name], safe=True)
 
 

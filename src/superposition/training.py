@@ -6,6 +6,7 @@ Instances are independent: their losses are summed, so each gets the gradient of
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -45,6 +46,15 @@ class Recorder:
 
     def ends_stretch(self, step: int) -> bool:
         return step % self.every == 0 or step == self.progress.total_steps
+
+
+def choose_snapshots(training: dict) -> set[int]:
+    """The steps at which copies of the weights are kept: `training.snapshots` evenly spaced ends of stretches of
+    `training.log_every` steps, from before the first step (0) to the last."""
+    steps, every = training["steps"], training["log_every"]
+    logged = np.concatenate([[0], np.arange(every, steps, every), [steps]])
+    chosen = np.linspace(0, len(logged) - 1, min(training["snapshots"], len(logged))).round().astype(int)
+    return set(logged[chosen].tolist())
 
 
 def check_finite(values: Tensor, step: int, learning_rate: Tensor, what: str) -> None:

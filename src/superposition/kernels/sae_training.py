@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from superposition.features import SparseFeatures
 from superposition.kernels import gated_sae, jumprelu_sae, relu_sae
 from superposition.kernels.adam import pack, unpack, update, update_factors
 from superposition.kernels.compilation import specialise
@@ -91,9 +92,9 @@ def train(
 TRAIN = {kind: specialise(train, kind.__name__, kernel=module) for kind, module in KERNELS.items()}
 
 
-def supports(architecture: Architecture, distribution: str, device: torch.device | str) -> bool:
+def supports(architecture: Architecture, distribution: SparseFeatures, device: torch.device | str) -> bool:
     """Whether `minimise` can fit this architecture to activations of these features there."""
-    return type(architecture) in KERNELS and distribution == "independent" and torch.device(device).type == "cpu"
+    return type(architecture) in KERNELS and distribution.is_independent and torch.device(device).type == "cpu"
 
 
 def minimise(
@@ -110,7 +111,7 @@ def minimise(
     close_stretch: Callable[[int, Tensor, Tensor, Tensor], None],
     resample: Callable[[Tensor], None],
 ) -> None:
-    """Train `parameters` in place on fresh activations h = W x, x of `features.IndependentFeatures`.
+    """Train `parameters` in place on fresh activations h = W x, x of `features.SparseFeatures`.
 
     Args:
         parameters: those of the architecture, see `saes`, on the CPU

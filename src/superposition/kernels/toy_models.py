@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from superposition.features import SparseFeatures
 from superposition.kernels.adam import pack, unpack, update, update_factors
 from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.products import add_outer_product, multiply
@@ -167,11 +168,12 @@ def train(
     return losses
 
 
-def supports(kind: str, distribution: str, device: torch.device | str) -> bool:
-    """Whether `minimise` can train this kind of model on these features there."""
-    model = KINDS[kind]
-    known = model.hidden in CORNER and model.output in CORNER and model.target in ABSOLUTE
-    return known and distribution == "independent" and torch.device(device).type == "cpu"
+def supports(model: dict, distribution: SparseFeatures, device: torch.device | str) -> bool:
+    """Whether `minimise` can train this model (the block of the configuration) on these features there."""
+    kind = KINDS[model["kind"]]
+    known = kind.hidden in CORNER and kind.output in CORNER and kind.target in ABSOLUTE
+    plain = model["output_bias"] and not model["hidden_bias"]
+    return known and plain and distribution.is_independent and torch.device(device).type == "cpu"
 
 
 def ordered(kind: str, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -184,29 +186,28 @@ def ordered(kind: str, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
 def minimise(
     kind: str,
     parameters: dict[str, Tensor],
-    probability: Tensor,
+    distribution: SparseFeatures,
     importance: Tensor,
     training: dict,
     learning_rate: Tensor,
     seeds: list[int],
     recorder: Recorder,
-    magnitude: str = "uniform",
 ) -> None:
-    """Train `parameters` in place on fresh samples of `features.IndependentFeatures`, as `training.minimise` does.
+    """Train `parameters` in place on fresh samples of `features.SparseFeatures`, as `training.minimise` does.
 
     Args:
         kind: one of `superposition.toy_models.KINDS`; parameters: its parameters, on the CPU
-        probability: (instances, n_features); importance: (n_features,); learning_rate: (instances,)
+        importance: (instances, n_features), alike in all; learning_rate: (instances,)
         training: the `training` block of the configuration
         seeds: one per instance, of its own stream of samples: an instance's result does not depend on the others
-        magnitude: of the features, "uniform" or "signed_uniform"
     """
     in_order = ordered(kind, parameters)
     packed = pack(in_order)
     n_hidden = KINDS[kind].directions(parameters).shape[1]
     fixed = (
         training["batch_size"], float(training["weight_decay"]), learning_rate.double().numpy(), seed_lanes(seeds),
-        *sampling_tables(probability), magnitude == "signed_uniform", importance.numpy(), form_of(kind), n_hidden,
+        *sampling_tables(distribution.probability), distribution.magnitude == "signed_uniform",
+        importance[0].numpy(), form_of(kind), n_hidden,
         packed, np.zeros_like(packed), np.zeros_like(packed),
     )  # fmt: skip
     for begin in range(0, training["steps"], recorder.every):

@@ -1,0 +1,54 @@
+"""The table `models`: one row per trained model."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from superposition import geometry
+from superposition.features import SparseSamples
+from superposition.runs import parameter_of_instances
+from superposition.toy_models import KINDS, Kind, Parameters, take_instances
+
+
+def tabulate_models(
+    keys: pd.DataFrame, experiment: dict, parameters: Parameters, samples: SparseSamples, losses: np.ndarray
+) -> pd.DataFrame:
+    model = experiment["model"]
+    kind = KINDS[model["kind"]]
+    W = kind.directions(parameters)
+    return keys.assign(
+        kind=model["kind"],
+        n_features=model["n_features"],
+        n_hidden=model["n_hidden"],
+        learning_rate=parameter_of_instances(experiment, "learning_rate"),
+        loss=losses,
+        n_represented=geometry.find_represented(W).sum(-1).numpy(),
+        n_superposed=geometry.find_superposed(W).sum(-1).numpy(),
+        n_antipodal_pairs=geometry.count_antipodal_pairs(W).numpy(),
+        frobenius_norm_squared=W.double().square().sum((-2, -1)).numpy(),
+        dimensions_per_feature=geometry.compute_dimensions_per_feature(W).numpy(),
+        total_dimensionality=geometry.compute_dimensionality(W).sum(-1).numpy(),
+        rank=geometry.compute_rank(W).numpy(),
+        gap_deviation=geometry.compute_gap_deviation(W).numpy() if model["n_hidden"] == 2 else np.nan,
+        mean_bias=parameters["b_final"].double().mean(-1).numpy(),
+        near_ray_fraction=near_ray_fractions(keys, kind, parameters, samples),
+    )
+
+
+def near_ray_fractions(keys: pd.DataFrame, kind: Kind, parameters: Parameters, samples: SparseSamples) -> np.ndarray:
+    """(instances,) share of the non-zero held-out hidden vectors within 5 degrees of a represented feature's ray.
+
+    Of the best models alone, NaN for the others: it takes longer than all the rest.
+    """
+    fractions, W = np.full(len(keys), np.nan), kind.directions(parameters)
+    for index, rows in keys[keys["lowest_loss"]].groupby("held_out"):
+        x = samples.to_dense(int(index))
+        for instance in rows["instance"]:
+            h = encode_samples(kind, parameters, instance, x)
+            fractions[instance] = geometry.fraction_near_rays(h, W[instance])
+    return fractions
+
+
+def encode_samples(kind: Kind, parameters: Parameters, instance: int, x: torch.Tensor) -> torch.Tensor:
+    """(samples, n_hidden) hidden vectors h of one instance, of x (samples, n_features)."""
+    return kind.encode(take_instances(parameters, [instance]), x[:, None])[:, 0]
