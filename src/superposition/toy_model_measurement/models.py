@@ -5,7 +5,8 @@ import pandas as pd
 import torch
 
 from superposition import geometry
-from superposition.features import SparseSamples
+from superposition.expected_loss import expected_losses
+from superposition.features import SparseSamples, feature_importance, feature_probability, make_distribution
 from superposition.runs import parameter_of_instances
 from superposition.toy_models import KINDS, Kind, Parameters, take_instances
 
@@ -16,12 +17,15 @@ def tabulate_models(
     model = experiment["model"]
     kind = KINDS[model["kind"]]
     W = kind.directions(parameters)
+    distribution = make_distribution(experiment["features"], feature_probability(experiment))
+    importance = feature_importance(experiment)
     return keys.assign(
         kind=model["kind"],
         n_features=model["n_features"],
         n_hidden=model["n_hidden"],
         learning_rate=parameter_of_instances(experiment, "learning_rate"),
         loss=losses,
+        expected_loss=expected_losses(model["kind"], parameters, distribution, importance),
         n_represented=geometry.find_represented(W).sum(-1).numpy(),
         n_superposed=geometry.find_superposed(W).sum(-1).numpy(),
         n_antipodal_pairs=geometry.count_antipodal_pairs(W).numpy(),
