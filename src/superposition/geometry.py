@@ -74,6 +74,25 @@ def compute_rank(W: Tensor) -> Tensor:
     return torch.linalg.matrix_rank(_prepare(W), rtol=max(W.shape[-2:]) * torch.finfo(dtype).eps)
 
 
+def has_superposition(W: Tensor) -> Tensor:
+    """Whether W represents features in superposition: W^T W is not invertible. Boolean, shape [...].
+
+    The definition of Elhage et al. 2022 (section "Definitions and Motivation"), for a W all of whose features are
+    represented; it holds wherever there are more features than dimensions. Of a trained model, count `find_superposed`.
+    """
+    return compute_rank(W) < W.shape[-1]
+
+
+def is_basis_aligned(W: Tensor, tolerance: float = 1e-6) -> Tensor:
+    """Whether every feature lies on one hidden unit alone (W_i is one-hot up to its length): boolean, shape [...].
+
+    Same definition and section. tolerance is relative to |W_i|.
+    """
+    W = _prepare(W)
+    rest = W.square().sum(-2) - W.square().amax(-2)  # what lies off the largest entry
+    return (rest.clamp(min=0).sqrt() <= tolerance * W.norm(dim=-2)).all(-1)
+
+
 def compute_gap_deviation(W: Tensor, threshold: float = REPRESENTED_NORM) -> Tensor:
     """How far k represented features are from a regular k-gon: max |gap - 360/k| in degrees, shape [...].
 

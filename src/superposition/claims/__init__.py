@@ -1,6 +1,18 @@
 """Every claim that the paper tests, in the order of its sections."""
 
-from superposition.claims import nonprivileged_basis, sparse_autoencoders
+from superposition.claims import (
+    basic_results,
+    demonstration,
+    nonprivileged_basis,
+    phase_change,
+    sparse_autoencoders,
+)
 from superposition.claims.judging import Claim
 
-CLAIMS: list[Claim] = [*nonprivileged_basis.CLAIMS, *sparse_autoencoders.CLAIMS]
+CLAIMS: list[Claim] = [
+    *nonprivileged_basis.CLAIMS,
+    *basic_results.CLAIMS,
+    *demonstration.CLAIMS,
+    *phase_change.CLAIMS,
+    *sparse_autoencoders.CLAIMS,
+]
