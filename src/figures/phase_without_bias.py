@@ -57,9 +57,9 @@ def draw_weights(ax: Axes, features: pd.DataFrame) -> None:
     ax.axline((0, 0), slope=-1, color=FAINT, linewidth=0.8, linestyle=DASHES, zorder=0)
     ax.scatter(x[~best], y[~best], s=14, color=GREY, alpha=0.4, linewidths=0, zorder=1)
     ax.scatter(x[best], y[best], s=16, color=INK, linewidths=0, zorder=2)
-    for name, height, share in (("same sign", 0.03, (y > 0).mean()), ("opposite signs", -0.03, (y < 0).mean())):
+    for name, height, share in (("same sign", 0.03, (y > 0).mean()), ("opposite", -0.03, (y < 0).mean())):
         va = "bottom" if height > 0 else "top"
-        ax.text(0.3, height, f"{name}: {share:.0%} of models", color=GREY, fontsize=SMALL, va=va)
+        ax.text(0.2, height, f"{name}: {share:.0%}", color=GREY, fontsize=SMALL, va=va)
     ax.set(xlim=(-0.1, LIMIT), ylim=(-LIMIT, LIMIT), xticks=[0, 1], yticks=[-1, 0, 1])
 
 

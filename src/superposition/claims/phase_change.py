@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import at_probability, of_experiment
-from superposition.phase_theory import find_outcomes, outcome_losses, superposed_importances
+from superposition.claims.selections import at_probability, of_experiment, share_per_seed
+from superposition.phase_theory import OUTCOMES, find_outcomes, outcome_losses, superposed_importances
 
 SECTION = "phase_change"
 ELHAGE = "Elhage et al. 2022, section Superposition as a phase change"
@@ -14,6 +14,7 @@ TWO, THREE, UNBIASED = "phase_two_in_one", "phase_three_in_two", "phase_without_
 OTHER_OUTPUTS = ("phase_gelu", "phase_silu", "phase_softplus", "phase_quadratic")
 DEDICATED_INTERFERENCE = 0.25
 CLEAR_MARGIN = 0.2  # of the loss of the best outcome below the next
+TIE = 1e-9  # relative difference between losses that are equal but for rounding
 KEYS = ["experiment", "seed", "instance"]
 POINT = ["feature_probability", "last_importance"]
 
@@ -44,13 +45,16 @@ def place(models: pd.DataFrame) -> tuple[int, np.ndarray, np.ndarray]:
 
 
 def agreement(tables: Tables, experiment: str, margin: float = 0.0, lowest_probability: float = 0.0) -> pd.Series:
-    """Share of points whose best fit has the outcome that the theory says, among those where the theory's best outcome
-    is ahead of the next by `margin` of its loss, and those at least so dense."""
+    """Share of points whose best fit has the outcome that the theory says (or one of two that tie), among those where
+    the theory's best outcome is ahead of the next by `margin` of its loss, and those at least so dense."""
     best = best_models(tables, experiment)
     best = best[best["feature_probability"] >= lowest_probability]
-    losses = np.sort(outcome_losses(*place(best)), axis=0)
-    best = best[losses[1] - losses[0] >= margin * losses[0]]
-    return per_seed(best, find_outcomes(*place(best)) == best["outcome"]).mean().astype(float)
+    losses = outcome_losses(*place(best))
+    lowest, next_lowest = np.sort(losses, axis=0)[:2]
+    observed = np.take_along_axis(losses, pd.Categorical(best["outcome"], OUTCOMES).codes[None].astype(int), 0)[0]
+    agrees = pd.Series(observed <= lowest * (1 + TIE), index=best.index)
+    ahead = next_lowest - lowest >= margin * lowest
+    return share_per_seed(best[ahead], agrees[ahead])
 
 
 def per_seed(models: pd.DataFrame, values):
