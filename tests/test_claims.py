@@ -1,4 +1,7 @@
-"""Every claim on tables that satisfy it, on tables that break it, and where something was not measured."""
+"""Claims on five features in two dimensions and on autoencoders, on tables that satisfy and on tables that break them.
+
+At the end, what holds of the claims of every section; most of them have a test file of their own.
+"""
 
 import numpy as np
 import pandas as pd
@@ -6,14 +9,15 @@ import pytest
 from builders import CONFIG, check_schema
 from claim_tables import DENSE, MIDDLE, PROBABILITIES, SPARSE, change, make_tables
 
-from superposition.claims import CLAIMS
+from superposition.claims import CLAIMS, nonprivileged_basis, sparse_autoencoders
 from superposition.claims.judging import judge_claims
 
 NAN = float("nan")
 EXPERIMENTS = {*CONFIG["toy_models"], *CONFIG["saes"]}
+TESTED = [*nonprivileged_basis.CLAIMS, *sparse_autoencoders.CLAIMS]
 
 
-def judge(tables, claims=CLAIMS, available=EXPERIMENTS):
+def judge(tables, claims=TESTED, available=EXPERIMENTS):
     return judge_claims(claims, tables, set(available))
 
 
@@ -65,7 +69,7 @@ BREAKING = {
 
 
 def test_every_part_has_tables_that_break_it():
-    assert list(BREAKING) == [(claim.id, part) for claim in CLAIMS for part in range(len(claim.parts))]
+    assert list(BREAKING) == [(claim.id, part) for claim in TESTED for part in range(len(claim.parts))]
 
 
 @pytest.mark.parametrize("seeds", [(0, 1, 2), (5,)])
@@ -95,7 +99,7 @@ def test_table_of_claims_obeys_its_schema():
     judged = check_schema(judge(make_tables()), "claims")
     assert list(zip(judged["claim"], judged["part"], strict=True)) == list(BREAKING)
     first = judged.iloc[0]
-    assert first["sentence"] == CLAIMS[0].sentence
+    assert first["sentence"] == TESTED[0].sentence
     assert first["threshold"].tolist() == [2.0]
     check_schema(judge({}, available=set()), "claims")
 
@@ -106,7 +110,7 @@ def test_table_of_claims_obeys_its_schema():
 def test_claims_without_their_experiments_are_not_measured():
     for missing in sorted(EXPERIMENTS):
         judged = judge(make_tables(), available=EXPERIMENTS - {missing})
-        expected = [claim.id for claim in CLAIMS for _ in claim.parts if missing in claim.experiments]
+        expected = [claim.id for claim in TESTED for _ in claim.parts if missing in claim.experiments]
         not_measured = judged[judged["verdict"] == "not measured"]
         assert not_measured["claim"].tolist() == expected
         assert not_measured["value"].isna().all()
@@ -144,7 +148,7 @@ def test_probabilities_out_of_reach_are_not_measured():
     tables = make_tables()
     for name in ("models", "features"):
         tables[name] = tables[name][tables[name]["feature_probability"] > 0.1]
-    judged = judge(tables, [claim for claim in CLAIMS if claim.id == "A1.1-b"])
+    judged = judge(tables, [claim for claim in TESTED if claim.id == "A1.1-b"])
     assert judged["verdict"].tolist() == ["not measured"] * 4
     assert judged["n_seeds"].tolist() == [0] * 4
 

@@ -44,12 +44,8 @@ def keeps_first(count: int) -> Callable[[pd.DataFrame], bool]:
 
 
 def correlation_with_sparsity(tables: Tables, experiment: str) -> pd.Series:
-    """Spearman's correlation of the features represented by the best fits with sparsity."""
-    best = of_best(of_experiment(tables["models"], experiment))
-    return pd.Series(
-        {
-            seed: spearmanr(-rows["feature_probability"], rows["n_represented"]).statistic
-            for seed, rows in best.groupby("seed")
-        },
-        dtype=float,
-    )
+    """Spearman's correlation of the number of features represented, mean over restarts, with sparsity."""
+    models = of_experiment(tables["models"], experiment)
+    means = models.pivot_table("n_represented", "seed", "feature_probability")
+    correlations = {seed: spearmanr(-means.columns.to_numpy(), row).statistic for seed, row in means.iterrows()}
+    return pd.Series(correlations, dtype=float)
