@@ -242,3 +242,40 @@ def test_input_that_cannot_be_measured():
         geometry.compute_norms(torch.ones(3))
     with pytest.raises(ValueError, match=r"2 of 8 values are NaN or infinite, the first at \[1, 0, 1\]"):
         geometry.compute_norms(torch.tensor([[[1.0, 1], [1, 1]], [[1, torch.nan], [torch.inf, 1]]]))
+
+
+# --- definitions ---
+
+
+@given(seed=st.integers(0, 1000), n_hidden=st.integers(1, 5), n_features=st.integers(1, 8))
+@settings(deadline=None, max_examples=50)
+def test_superposition_is_a_singular_gram_matrix(seed, n_hidden, n_features):
+    W = random_W(seed, n_hidden, n_features)
+    singular = torch.linalg.eigvalsh(W.mT @ W).min() < 1e-12
+    assert geometry.has_superposition(W) == singular == (n_features > n_hidden)
+
+
+def test_superposition_by_hand():
+    # Two features on one ray are in superposition even where there is room for both.
+    W = torch.stack([columns((1, 0), (0, 1)), columns((1, 0), (2, 0)), columns((1, 1), (1, -1))])
+    assert geometry.has_superposition(W).tolist() == [False, True, False]
+
+
+def test_basis_alignment_by_hand():
+    aligned = columns((1, 0), (-2, 0), (0, 0.5), (0, 0))  # an absent feature lies nowhere, and so on no two units
+    turned = random_rotation(0, 2) @ aligned
+    one_off = columns((1, 0), (0, 1), (0.6, 0.8), (0, 0))
+    assert geometry.is_basis_aligned(torch.stack([aligned, turned, one_off])).tolist() == [True, False, False]
+    assert geometry.is_basis_aligned(columns((1, 1e-9), (0, 1)))
+    assert not geometry.is_basis_aligned(columns((1, 1e-4), (0, 1)))
+
+
+@given(seed=st.integers(0, 1000))
+@settings(deadline=None, max_examples=25)
+def test_a_rotation_keeps_superposition_but_not_alignment(seed):
+    W = torch.eye(3, 4, dtype=torch.float64)
+    rotated = random_rotation(seed, 3) @ W
+    assert geometry.has_superposition(W)
+    assert geometry.has_superposition(rotated)
+    assert geometry.is_basis_aligned(W)
+    assert not geometry.is_basis_aligned(rotated)
