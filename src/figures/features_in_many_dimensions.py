@@ -39,6 +39,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
     with style():
         models = choose_models(tables["models"], tables["features"])
         rows, columns = arrange_panels(len(models), MOST_COLUMNS)
+        columns = max(2, columns)  # one for each colour bar
         side = (TEXT_WIDTH - LEFT) / columns - GAP
         figure = make_figure(height=rows * (side + BARS + 0.5) + HEAD + FOOT)
         set_title(figure, "; ".join(block["title"] for block in experiments.values()))
