@@ -51,7 +51,7 @@ TOY_MODELS, SAES, FIGURES = config["toy_models"], config["saes"], config["figure
 SEEDS = {name: [config["first_seed"] + i for i in range(block["seeds"])] for name, block in TOY_MODELS.items()}
 SEEDS |= {name: SEEDS[block["toy_model"]] for name, block in SAES.items()}
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
-TOY_MODEL_TABLES = ("models", "features", "neurons", "hidden_samples", "dynamics", "training_history")
+TOY_MODEL_TABLES = ("models", "features", "sets", "neurons", "hidden_samples", "dynamics", "training_history")
 SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
 
 

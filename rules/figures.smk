@@ -22,7 +22,7 @@ rule draw_figure:
         "Drawing {wildcards.figure}"
     shell:
         "{params.python} -m {params.module} --spec {params.spec:q} --pdf {output.pdf} --png {output.png}"
-        " --models {input.models} --features {input.features} --neurons {input.neurons}"
+        " --models {input.models} --features {input.features} --sets {input.sets} --neurons {input.neurons}"
         " --hidden_samples {input.hidden_samples} --dynamics {input.dynamics}"
         " --training_history {input.training_history} --saes {input.saes} --latents {input.latents}"
         " --single_feature_responses {input.single_feature_responses} --sae_history {input.sae_history}"
