@@ -7,6 +7,10 @@ each says in its docstring what counts, so that no eye is needed.
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+
+JUMP, JUMP_SHARE, JUMP_AFTER = 0.25, 0.08, 500  # change of D_i, within which share of the steps, from which step on
+PLATEAU = {"window": 200, "flat": 0.15, "apart": 0.3}  # steps, and differences of log(loss)
 
 
 class Stretch(NamedTuple):
@@ -103,3 +107,17 @@ def happen_in_order(stages: list[np.ndarray]) -> bool:
             return False
         begin += int(later[0]) + 1
     return True
+
+
+# Of one model's rows of the table `dynamics`, in the order of steps
+
+
+def swaps_of(rows: pd.DataFrame) -> list[Stretch]:
+    """Features that swap dimensionality, as stretches of `rows`."""
+    values = np.stack(rows["dimensionality"].to_list()) if len(rows) else np.empty((0, 0))
+    return find_swaps(values, rows["step"].to_numpy(), JUMP, JUMP_SHARE * rows["step"].max())
+
+
+def plateaus_of(rows: pd.DataFrame) -> list[Stretch]:
+    """Plateaus of the training loss, as stretches of `rows`, which begin after step 0."""
+    return find_plateaus(rows["loss"].to_numpy(), rows["step"].to_numpy(), **PLATEAU)

@@ -8,12 +8,13 @@ import pandas as pd
 from superposition.claims.judging import Claim, Part, Tables
 from superposition.claims.selections import of_experiment, share_per_seed
 from superposition.trajectories import (
-    Stretch,
+    JUMP_AFTER,
+    JUMP_SHARE,
     fastest_descent,
-    find_plateaus,
-    find_swaps,
     happen_in_order,
+    plateaus_of,
     share_near_levels,
+    swaps_of,
 )
 
 SECTION = "learning_dynamics"
@@ -25,8 +26,6 @@ MODEL = ["seed", "instance"]
 POLYTOPES = [0, 3 / 8, 2 / 5, 1 / 2, 2 / 3, 3 / 4, 1]  # dimensionalities: absent, square antiprism, ... alone
 FINAL_TOLERANCE, LEVEL_TOLERANCE = 0.03, 0.05
 EARLY = 0.1  # of the training, in which all features are still on their way
-JUMP, JUMP_SHARE, JUMP_AFTER = 0.25, 0.08, 500  # change of D_i, within which share of the steps, from which step on
-PLATEAU = {"window": 200, "flat": 0.15, "apart": 0.3}  # steps, and differences of log(loss)
 TOGETHER, APART = 0.9, 0.5  # cosines within sets: on one line, and split
 ANTIPODAL_COSINE = -0.95
 
@@ -69,24 +68,21 @@ def time_at_levels(tables: Tables) -> pd.Series:
     return per_seed(per_model(trained(tables, LEVELS), share), "mean")
 
 
-def swaps_of(rows: pd.DataFrame) -> list[Stretch]:
-    """The swaps of one model after JUMP_AFTER steps, as stretches of the rows after that."""
-    late = rows[rows["step"] >= JUMP_AFTER]
-    values = np.stack(late["dimensionality"].to_list()) if len(late) else np.empty((0, 0))
-    return find_swaps(values, late["step"].to_numpy(), JUMP, JUMP_SHARE * rows["step"].max())
+def has_swap(rows: pd.DataFrame) -> bool:
+    return len(swaps_of(rows[rows["step"] >= JUMP_AFTER])) > 0
 
 
 def models_with_swaps(tables: Tables) -> pd.Series:
-    return per_seed(per_model(trained(tables, LEVELS), lambda rows: len(swaps_of(rows)) > 0), "sum")
+    return per_seed(per_model(trained(tables, LEVELS), has_swap), "sum")
 
 
 def descent_at_swaps(tables: Tables) -> pd.Series:
-    """Per seed, the fastest descent of the loss at a swap, in units of the median of its model; NaN without any."""
+    """Per seed, the fastest descent of the loss at a swap, in units of its model's median; NaN without any."""
 
     def descent(rows: pd.DataFrame) -> float:
-        late = rows[rows["step"] >= JUMP_AFTER]
         window = max(2, round(JUMP_SHARE * len(rows)))
-        return fastest_descent(late["loss"].to_numpy(), late["step"].to_numpy(), swaps_of(rows), window)
+        late = rows[rows["step"] >= JUMP_AFTER]
+        return fastest_descent(late["loss"].to_numpy(), late["step"].to_numpy(), swaps_of(late), window)
 
     return per_seed(per_model(trained(tables, LEVELS), descent), "max")
 
@@ -100,10 +96,6 @@ def share_of_octahedra(tables: Tables, experiment: str) -> pd.Series:
     weakest = of_experiment(tables["sets"], experiment).groupby(MODEL)["weakest_opposition"].max()
     octahedra = (models["n_antipodal_pairs"] == 3) & (weakest.reindex(models.index) < ANTIPODAL_COSINE)
     return share_per_seed(models.reset_index(), octahedra.reset_index(drop=True))
-
-
-def plateaus_of(rows: pd.DataFrame) -> list[Stretch]:
-    return find_plateaus(rows["loss"].to_numpy(), rows["step"].to_numpy(), **PLATEAU)
 
 
 def at_first_plateau(tables: Tables, experiment: str, column: str) -> pd.Series:
