@@ -91,7 +91,7 @@ def descent_at_swaps(tables: Tables) -> pd.Series:
 
 
 def share_of_octahedra(tables: Tables, experiment: str) -> pd.Series:
-    """Share of models that end with three antipodal pairs, each of them of features of different sets."""
+    """Share of models that end with three antipodal pairs, each of features of different sets."""
     models = of_experiment(tables["models"], experiment).set_index(MODEL)
     weakest = of_experiment(tables["sets"], experiment).groupby(MODEL)["weakest_opposition"].max()
     octahedra = (models["n_antipodal_pairs"] == 3) & (weakest.reindex(models.index) < ANTIPODAL_COSINE)
@@ -124,7 +124,7 @@ def models_in_order(tables: Tables, experiment: str) -> pd.Series:
 
 
 def for_both(quantity: str, measure: Callable[[Tables, str], pd.Series], relation: str, threshold: tuple) -> list[Part]:
-    """The same part for two sets of three and for three of two: the source's text allows both."""
+    """The same part for two sets of three and for three of two: the source's text allows either."""
     return [
         Part(f"{quantity}, {words}", lambda t, e=experiment: measure(t, e), relation, threshold)
         for experiment, words in ((TWO_SETS, "two sets of three"), (THREE_SETS, "three sets of two"))
