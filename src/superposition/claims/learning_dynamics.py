@@ -136,7 +136,7 @@ CLAIMS = [
         "T9-a",
         SECTION,
         DYNAMICS,
-        "The features of a trained model sit at the energy levels of antipodal pairs: dimensionality one half, or none.",
+        "The features of a trained model sit at the levels of antipodal pairs: dimensionality one half, or none.",
         (LEVELS,),
         ("energy_levels",),
         (Part("share of features that end within 0.03 of 0 or 1/2", final_share_at_digons, ">=", (0.9,)),),
