@@ -77,7 +77,8 @@ def stack_weights(rows: pd.DataFrame) -> np.ndarray:
 
 
 def choose_by_change(W: np.ndarray, count: int, even: float = 0.0) -> np.ndarray:
-    """(count,) snapshots between which W^T W changes by equal amounts, in sums of squares so that noise adds little.
+    """(count,) snapshots between which W^T W changes by equal amounts, in sums of squares so that noise adds little; the last is
+    the end.
 
     even: the share of the way that passes with time instead
     """
@@ -85,7 +86,8 @@ def choose_by_change(W: np.ndarray, count: int, even: float = 0.0) -> np.ndarray
     change = (np.diff(products, axis=0) ** 2).sum((1, 2))
     total = max(change.sum(), 1e-12)
     progress = np.concatenate([[0], np.cumsum((1 - even) * change / total + even / len(change))])
-    return np.searchsorted(progress, np.linspace(0, progress[-1], count) - 1e-9).clip(0, len(W) - 1)
+    chosen = np.searchsorted(progress, np.linspace(0, progress[-1], count) - 1e-9)
+    return np.concatenate([chosen[:-1], [len(W) - 1]])
 
 
 def make_frame(rows: pd.DataFrame) -> np.ndarray:

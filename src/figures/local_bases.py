@@ -24,7 +24,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         features = tables["features"]
         rows = [choose_models(features[features["experiment"] == name])[:MOST_COLUMNS] for name in experiments]
         side = (TEXT_WIDTH - BAR) / MOST_COLUMNS
-        figure = make_figure(height=len(rows) * (side + 0.6))
+        figure = make_figure(height=len(rows) * (side + 0.45))
         parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
         for part, models, block in zip(parts, rows, experiments.values(), strict=True):
             part.suptitle(wrap(block["title"]), x=0.005, horizontalalignment="left", fontsize=LARGE)

@@ -26,7 +26,7 @@ def save_film(frames: Iterable[Figure], path: str | Path, metadata: dict[str, st
     images = [render(frame) for frame in frames]
     if not images:
         raise ValueError("a film needs a frame: there are no snapshots of the training (training.snapshots)")
-    palette = images[-1].quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    palette = make_palette(images)
     reduced = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     comment = ", ".join(f"{key} {value}" for key, value in sorted(metadata.items()))
     with atomic_path(path) as temporary:
@@ -40,6 +40,13 @@ def save_film(frames: Iterable[Figure], path: str | Path, metadata: dict[str, st
             comment=comment.encode(),
             optimize=False,
         )
+
+
+def make_palette(images: list[Image.Image]) -> Image.Image:
+    """The colours of the whole film, from a few of its frames side by side."""
+    chosen = [images[index] for index in np.unique(np.linspace(0, len(images) - 1, 6).round().astype(int))]
+    beside = Image.fromarray(np.concatenate([np.asarray(image) for image in chosen], axis=1))
+    return beside.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
 
 
 def render(figure: Figure) -> Image.Image:
