@@ -24,3 +24,4 @@ rule all:
     default_target: True
     input:
         "results/paper.pdf",
+        expand("results/figures/{figure}.gif", figure=FILMS),

@@ -20,5 +20,5 @@ rule judge_claims:
         "Judging the claims"
     shell:
         "{params.python} -m scripts.judge_claims --spec {params.spec:q} --claims {output.claims}"
-        " --models {input.models} --features {input.features} --neurons {input.neurons} --dynamics {input.dynamics}"
-        " --saes {input.saes} --latents {input.latents} > {log} 2>&1"
+        " --models {input.models} --features {input.features} --sets {input.sets} --neurons {input.neurons}"
+        " --dynamics {input.dynamics} --saes {input.saes} --latents {input.latents} > {log} 2>&1"

@@ -50,8 +50,9 @@ except ConfigurationError as error:
 TOY_MODELS, SAES, FIGURES = config["toy_models"], config["saes"], config["figures"]
 SEEDS = {name: [config["first_seed"] + i for i in range(block["seeds"])] for name, block in TOY_MODELS.items()}
 SEEDS |= {name: SEEDS[block["toy_model"]] for name, block in SAES.items()}
+FILMS = [name for name, figure in FIGURES.items() if figure["film"]]
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
-TOY_MODEL_TABLES = ("models", "features", "neurons", "hidden_samples", "dynamics", "training_history")
+TOY_MODEL_TABLES = ("models", "features", "sets", "neurons", "hidden_samples", "dynamics", "training_history")
 SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
 
 

@@ -13,6 +13,7 @@ rule measure_toy_models:
     output:
         models="results/metrics/models/{experiment}/{seed}.parquet",
         features="results/metrics/features/{experiment}/{seed}.parquet",
+        sets="results/metrics/sets/{experiment}/{seed}.parquet",
         neurons="results/metrics/neurons/{experiment}/{seed}.parquet",
         hidden_samples="results/metrics/hidden_samples/{experiment}/{seed}.parquet",
         dynamics="results/metrics/dynamics/{experiment}/{seed}.parquet",
@@ -24,7 +25,9 @@ rule measure_toy_models:
         "../environment.yml"
     params:
         spec=specify(
-            "measure_toy_models", describe_toy_models, ["models", "features", "neurons", "hidden_samples", "dynamics"]
+            "measure_toy_models",
+            describe_toy_models,
+            ["models", "features", "sets", "neurons", "hidden_samples", "dynamics"],
         ),
         python=python,
     message:
@@ -32,7 +35,7 @@ rule measure_toy_models:
     shell:
         "{params.python} -m scripts.measure_toy_models --spec {params.spec:q}"
         " --weights {input.weights} --samples {input.samples} --history {input.history} --models {output.models}"
-        " --features {output.features} --neurons {output.neurons} --hidden_samples {output.hidden_samples}"
+        " --features {output.features} --sets {output.sets} --neurons {output.neurons} --hidden_samples {output.hidden_samples}"
         " --dynamics {output.dynamics} > {log} 2>&1"
 
 

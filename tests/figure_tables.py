@@ -42,6 +42,7 @@ def make_toy_models(name="base", seeds=(0, 1), probabilities=(0.025,), restarts=
         if model["lowest_loss"] and p > 0:
             for sample in range(4):
                 row = {"sample": sample, "n_present": 1 + sample % 2, "hidden": 0.5 * directions[sample]}
+                row["x"] = 0.5 * np.eye(5)[sample]
                 tables["hidden_samples"].append(
                     {key: model[key] for key in model.keys() - {"restart", "lowest_loss"}} | row
                 )

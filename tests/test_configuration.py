@@ -52,7 +52,12 @@ def test_defaults_are_filled_at_every_level(project):
     assert sae["resampling"] == {"method": "none", "every": 2500, "window": 500, "scale": 0.5}
     assert sae["training"]["steps"] == 20_000
     assert sae["training"]["snapshots"] == 51
-    assert config["figures"]["drawing"] == {"toy_models": ["dense"], "saes": ["relu"], "script": "drawing"}
+    assert config["figures"]["drawing"] == {
+        "toy_models": ["dense"],
+        "saes": ["relu"],
+        "script": "drawing",
+        "film": False,
+    }
     assert (config["seeds"], config["first_seed"]) == (2, 0)
 
 

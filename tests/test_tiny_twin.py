@@ -48,6 +48,7 @@ def list_expected() -> set[str]:
     """The files under results that the configuration declares: the paper, its figures, and every table."""
     expected = {"paper.pdf", "paper.json", "claims.parquet"}
     expected |= {f"figures/{figure}.{suffix}" for figure in CONFIG["figures"] for suffix in ("pdf", "png")}
+    expected |= {f"figures/{figure}.gif" for figure, block in CONFIG["figures"].items() if block["film"]}
     for table in TABLES.values():
         for wildcard, section in (("{experiment}", "toy_models"), ("{sae}", "saes")):
             for name in CONFIG[section] if wildcard in table["path"] else []:

@@ -167,7 +167,7 @@ def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]
 
 
 def check_figure(figure: dict, raw: dict, project_root: Path, sound: bool) -> Findings:
-    """It names an experiment, all that it names exist, and so does its script; the first only if all keys are sound."""
+    """It names an experiment, all that it names exist, its script does, and draws films if asked for one."""
     if sound and not figure["toy_models"] and not figure["saes"]:
         yield (), "names no experiment: allowed are figures with at least one in toy_models or saes"
     for section in KINDS:
@@ -178,6 +178,8 @@ def check_figure(figure: dict, raw: dict, project_root: Path, sound: bool) -> Fi
         scripts = sorted(path.stem for path in folder.glob("[!_]*.py"))
         text = f"is {script!r}: allowed are scripts that exist, there is no src/figures/{script}.py"
         yield ("script",), text + suggest(script, scripts)
+    elif script is not None and figure["film"] and "\ndef film(" not in (folder / f"{script}.py").read_text():
+        yield ("film",), f"is true: allowed is false, src/figures/{script}.py has no function film"
 
 
 def check_name(path: tuple, name: str | None, section: str, raw: dict) -> Findings:

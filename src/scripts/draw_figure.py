@@ -13,6 +13,7 @@ from superposition.storage import load_tables
 TABLES = [
     "models",
     "features",
+    "sets",
     "neurons",
     "dynamics",
     "hidden_samples",

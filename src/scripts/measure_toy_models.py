@@ -17,5 +17,5 @@ def measure_toy_models(spec: dict, weights: str, samples: str, history: str, **t
 if __name__ == "__main__":
     run(
         measure_toy_models,
-        files=["weights", "samples", "history", "models", "features", "neurons", "hidden_samples", "dynamics"],
+        files=["weights", "samples", "history", "models", "features", "sets", "neurons", "hidden_samples", "dynamics"],
     )

@@ -2,7 +2,9 @@
 
 from superposition.claims import (
     basic_results,
+    correlated_features,
     demonstration,
+    learning_dynamics,
     nonprivileged_basis,
     phase_change,
     sparse_autoencoders,
@@ -14,5 +16,7 @@ CLAIMS: list[Claim] = [
     *basic_results.CLAIMS,
     *demonstration.CLAIMS,
     *phase_change.CLAIMS,
+    *correlated_features.CLAIMS,
+    *learning_dynamics.CLAIMS,
     *sparse_autoencoders.CLAIMS,
 ]

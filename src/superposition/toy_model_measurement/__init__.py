@@ -15,6 +15,7 @@ from superposition.toy_model_measurement.features import tabulate_features
 from superposition.toy_model_measurement.hidden_samples import tabulate_hidden_samples
 from superposition.toy_model_measurement.models import tabulate_models
 from superposition.toy_model_measurement.neurons import tabulate_neurons
+from superposition.toy_model_measurement.sets import tabulate_sets
 from superposition.toy_models import Parameters
 
 SWEPT = ("feature_probability", "last_probability", "last_importance", "hidden_penalty", "attack_size")
@@ -23,7 +24,7 @@ SWEPT = ("feature_probability", "last_probability", "last_importance", "hidden_p
 def measure_toy_models(
     name: str, experiment: dict, seed: int, parameters: Parameters, samples: SparseSamples, history: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
-    """Tables `models`, `features`, `neurons`, `hidden_samples` and `dynamics` of all instances.
+    """Tables `models`, `features`, `sets`, `neurons`, `hidden_samples` and `dynamics` of all instances.
 
     Raises geometry.InvariantError if a model or a measurement contradicts a theorem.
     """
@@ -39,7 +40,8 @@ def measure_toy_models(
     short = keys.drop(columns=list(SWEPT[1:]))
     tables = {
         "models": tabulate_models(keys, experiment, parameters, samples, losses),
-        "features": tabulate_features(keys, experiment, parameters),
+        "features": tabulate_features(keys, experiment, parameters, samples),
+        "sets": tabulate_sets(short, experiment, parameters),
         "neurons": tabulate_neurons(short, experiment, parameters, samples),
         "hidden_samples": tabulate_hidden_samples(keys[best], experiment, parameters, samples),
         "dynamics": tabulate_dynamics(short, experiment, history),

@@ -5,6 +5,8 @@ import pandas as pd
 import torch
 
 from superposition import geometry
+from superposition.set_geometry import count_directions, smallest_cosine_within
+from superposition.toy_model_measurement.sets import list_correlated_sets
 
 
 def tabulate_dynamics(keys: pd.DataFrame, experiment: dict, history: pd.DataFrame) -> pd.DataFrame:
@@ -18,6 +20,9 @@ def tabulate_dynamics(keys: pd.DataFrame, experiment: dict, history: pd.DataFram
         step=kept["step"].to_numpy(),
         loss=kept["loss"].to_numpy(),
         dimensionality=list(geometry.compute_dimensionality(W).float().numpy()),
+        n_antipodal_pairs=geometry.count_antipodal_pairs(W).numpy(),
+        set_cosine=smallest_cosine_within(W, list_correlated_sets(experiment)).numpy(),
+        n_directions=count_directions(W).numpy(),
         norm=list(geometry.compute_norms(W).float().numpy()),
         W=kept["W"].to_numpy(),
     )

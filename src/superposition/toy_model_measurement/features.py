@@ -5,11 +5,19 @@ import pandas as pd
 import torch
 
 from superposition import geometry
-from superposition.features import feature_importance, feature_probability, make_distribution
+from superposition.features import (
+    SparseFeatures,
+    SparseSamples,
+    feature_importance,
+    feature_probability,
+    make_distribution,
+)
 from superposition.toy_models import KINDS, Parameters
 
 
-def tabulate_features(keys: pd.DataFrame, experiment: dict, parameters: Parameters) -> pd.DataFrame:
+def tabulate_features(
+    keys: pd.DataFrame, experiment: dict, parameters: Parameters, samples: SparseSamples
+) -> pd.DataFrame:
     W = KINDS[experiment["model"]["kind"]].directions(parameters)
     n_instances, n_hidden, n_features = W.shape
     distribution = make_distribution(experiment["features"], feature_probability(experiment))
@@ -21,11 +29,15 @@ def tabulate_features(keys: pd.DataFrame, experiment: dict, parameters: Paramete
         largest[instance] = cosines.masked_fill(~among, -torch.inf).amax(-1).numpy()
         smallest[instance] = cosines.masked_fill(~among, torch.inf).amin(-1).numpy()
     sets = np.where(np.arange(n_features) < distribution.n_in_sets, np.arange(n_features) // distribution.set_size, -1)
+    presence = [measure_presence(samples, point, distribution) for point in range(samples.n_points)]
+    present, partner = (np.stack(shares)[keys["held_out"]].flatten() for shares in zip(*presence, strict=True))
     rows = keys.loc[keys.index.repeat(n_features)].reset_index(drop=True)
     return rows.assign(
         feature=np.tile(np.arange(n_features), n_instances),
         set=np.tile(sets, n_instances),
         probability=distribution.marginals.double().flatten().numpy(),
+        fraction_present=present,
+        partner_present=partner,
         importance=feature_importance(experiment).double().flatten().numpy(),
         norm=geometry.compute_norms(W).flatten().numpy(),
         represented=represented.flatten().numpy(),
@@ -37,6 +49,20 @@ def tabulate_features(keys: pd.DataFrame, experiment: dict, parameters: Paramete
         min_cosine=undefined_unless_finite(smallest),
         direction=list(W.mT.reshape(-1, n_hidden).numpy()),
     )
+
+
+def measure_presence(samples: SparseSamples, point: int, distribution: SparseFeatures) -> tuple[np.ndarray, np.ndarray]:
+    """Of a held-out set, (n_features,) each: the share of samples in which a feature is present, and the share of those
+    in which another member of its set is, NaN for features in no set or never present."""
+    begin, end = int(samples.offsets[point, 0]), int(samples.offsets[point, -1])
+    counts = np.bincount(samples.features[begin:end].numpy(), minlength=samples.n_features)
+    partner, n_in_sets = np.full(samples.n_features, np.nan), distribution.n_in_sets
+    if n_in_sets:
+        present = (samples.to_dense(point)[:, :n_in_sets] != 0).unflatten(1, (-1, distribution.set_size))
+        together = (present & (present.sum(-1, keepdim=True) > 1)).sum(0).flatten().numpy()
+        with np.errstate(invalid="ignore"):
+            partner[:n_in_sets] = together / counts[:n_in_sets]
+    return counts / samples.n_samples, partner
 
 
 def undefined_unless_finite(values: np.ndarray) -> np.ndarray:

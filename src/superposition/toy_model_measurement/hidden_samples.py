@@ -30,6 +30,7 @@ def tabulate_hidden_samples(
                     "feature_probability": row.feature_probability,
                     "sample": range(len(x)),
                     "n_present": (x != 0).sum(-1).numpy(),
+                    "x": list(x.numpy()),
                     "hidden": list(encode_samples(kind, parameters, row.instance, x).numpy()),
                 }
             )

@@ -8,6 +8,8 @@ from superposition import geometry
 from superposition.expected_loss import expected_losses
 from superposition.features import SparseSamples, feature_importance, feature_probability, make_distribution
 from superposition.runs import parameter_of_instances
+from superposition.set_geometry import angle_to_set_sums
+from superposition.toy_model_measurement.sets import list_correlated_sets
 from superposition.toy_models import KINDS, Kind, Parameters, take_instances
 
 
@@ -34,6 +36,7 @@ def tabulate_models(
         total_dimensionality=geometry.compute_dimensionality(W).sum(-1).numpy(),
         rank=geometry.compute_rank(W).numpy(),
         gap_deviation=geometry.compute_gap_deviation(W).numpy() if model["n_hidden"] == 2 else np.nan,
+        angle_to_set_sums=[angle_to_set_sums(matrix, list_correlated_sets(experiment)) for matrix in W],
         mean_bias=parameters["b_final"].double().mean(-1).numpy(),
         near_ray_fraction=near_ray_fractions(keys, kind, parameters, samples),
     )

@@ -1,0 +1,365 @@
+"""Claims on features that are present together or never together: pairs and sets in a few dimensions."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from superposition.claims.judging import Claim, Part, Tables
+from superposition.claims.selections import at_probability, of_best, of_experiment, share_per_seed
+
+SECTION = "correlated_features"
+ARENA = "ARENA 1.5.4, section 1"
+GEOMETRY = "Elhage et al. 2022, the geometry of superposition"
+PAIRS, ANTI, ANTI_BY_SET = "correlated_pairs", "anticorrelated_pairs", "anticorrelated_pairs_by_set"
+THREE, CONTROL, LOCAL, COLLAPSING = "three_correlated_pairs", "six_independent", "local_bases", "collapsing_pairs"
+MODEL = ["seed", "point", "instance"]
+ORTHOGONAL_COSINE = 0.1
+OPPOSITE_COSINE = -0.9
+ANTIPODAL_COSINE = -0.95
+COLLAPSED_COSINE = 0.97
+DENSEST, SPARSEST = 0.1, 0.01  # of the three pairs
+COLLAPSED_FROM, COLLAPSED_TO = 0.05, 0.3  # where the length of collapsed features is judged
+
+
+def sets_of(tables: Tables, experiment: str) -> pd.DataFrame:
+    return of_experiment(tables["sets"], experiment)
+
+
+def over_best(tables: Tables, experiment: str, column: str, how: str) -> pd.Series:
+    """Per seed, the largest ("max") or smallest of a column over the sets of the best models of all points."""
+    return of_best(sets_of(tables, experiment)).groupby("seed")[column].agg(how)
+
+
+def pooled(tables: Tables, experiment: str, column: str, how: str) -> pd.Series:
+    """Per seed, the same over the sets of all models."""
+    return sets_of(tables, experiment).groupby("seed")[column].agg(how)
+
+
+def per_model(sets: pd.DataFrame, condition: pd.Series, how: str) -> pd.Series:
+    """How many ("sum"), or whether "all" or "any", of a model's sets meet the condition; indexed by MODEL."""
+    return condition.groupby([sets[key] for key in MODEL]).agg(how)
+
+
+def per_seed(models: pd.Series, how: str | Callable = "mean") -> pd.Series:
+    return models.astype(float).groupby("seed").agg(how)
+
+
+# Appearance in the data
+
+
+def presence(tables: Tables, experiment: str) -> pd.DataFrame:
+    """The features of the first model of every point: all models of a point share their samples."""
+    return of_best(of_experiment(tables["features"], experiment))
+
+
+def partner_present(tables: Tables, experiment: str, how: str) -> pd.Series:
+    return presence(tables, experiment).groupby("seed")["partner_present"].agg(how)
+
+
+def error_of_marginals(tables: Tables) -> pd.Series:
+    """Per seed, the mean over features and points of |share of samples with the feature - its probability|."""
+    features = pd.concat([presence(tables, name) for name in (PAIRS, ANTI, ANTI_BY_SET)])
+    return (features["fraction_present"] - features["probability"]).abs().groupby(features["seed"]).mean()
+
+
+# Correlated pairs
+
+
+def largest_cosine_within(tables: Tables, experiment: str) -> pd.Series:
+    """Per seed, the largest |cosine| within a pair, over the best models of all points."""
+    return of_best(sets_of(tables, experiment)).groupby("seed")["mean_abs_cosine"].max()  # of a pair: its |cosine|
+
+
+def is_two_bases(sets: pd.DataFrame) -> pd.Series:
+    """Per model: partners orthogonal, and every feature opposite to one of another pair."""
+    orthogonal = sets["mean_abs_cosine"] < ORTHOGONAL_COSINE
+    opposite = (sets["weakest_opposition"] < OPPOSITE_COSINE) & (sets["weakest_opposition"] < sets["min_cosine"])
+    return per_model(sets, orthogonal & opposite, "all")
+
+
+def best_opposed_elsewhere(tables: Tables) -> pd.Series:
+    """Share of points at whose best model every feature's most opposite one is of the other pair."""
+    sets = of_best(sets_of(tables, PAIRS))
+    elsewhere = (sets["weakest_opposition"] < OPPOSITE_COSINE) & (sets["weakest_opposition"] < sets["min_cosine"])
+    return per_seed(per_model(sets, elsewhere, "all"))
+
+
+# Anticorrelated pairs
+
+
+def loss_against_orthogonal(tables: Tables, experiment: str) -> pd.Series:
+    """Per seed, the largest over points of the best loss in units of that of the orthogonal solution, q^2 / 6.
+
+    There each feature's opposite is independent of it, and both are present with probability q^2, q being the
+    probability of a feature. Both outputs then miss by the smaller magnitude, E min(u, v)^2 = 1/6 for u, v ~ U[0, 1].
+    """
+    features = of_best(of_experiment(tables["features"], experiment))
+    probability = features.groupby(MODEL)["probability"].first()
+    losses = of_best(of_experiment(tables["models"], experiment)).set_index(MODEL)["loss"]
+    return (losses / (probability**2 / 6)).groupby("seed").max()
+
+
+def share_antipodal(tables: Tables, experiment: str) -> pd.Series:
+    sets = sets_of(tables, experiment)
+    return share_per_seed(sets, sets["max_cosine"] < ANTIPODAL_COSINE)
+
+
+# Three pairs
+
+
+def side_by_side(tables: Tables) -> pd.Series:
+    """Share of pairs with a positive cosine, in the models that represent all six features."""
+    models = of_experiment(tables["models"], THREE)
+    complete = models.loc[models["n_represented"] == 6, MODEL]
+    sets = sets_of(tables, THREE).merge(complete, on=MODEL)
+    return share_per_seed(sets, sets["min_cosine"] > 0)
+
+
+def best_antipodal_partners(tables: Tables) -> pd.Series:
+    sets = of_best(sets_of(tables, THREE))
+    return (sets["min_cosine"] < ANTIPODAL_COSINE).groupby(sets["seed"]).sum().astype(float)
+
+
+def count_collapsed(tables: Tables, experiment: str) -> pd.Series:
+    sets = sets_of(tables, experiment)
+    return per_model(sets, sets["min_cosine"] > COLLAPSED_COSINE, "sum")
+
+
+def share_with_collapse(tables: Tables) -> pd.Series:
+    sets = at_probability(sets_of(tables, THREE), DENSEST)
+    return per_seed(per_model(sets, sets["min_cosine"] > COLLAPSED_COSINE, "any"))
+
+
+def at_sparsest(tables: Tables, how: str) -> pd.Series:
+    return of_best(at_probability(sets_of(tables, THREE), SPARSEST)).groupby("seed")["min_cosine"].agg(how)
+
+
+def share_without_hexagon(tables: Tables) -> pd.Series:
+    models = of_experiment(tables["models"], CONTROL)
+    return share_per_seed(models, models["n_represented"] <= 5)
+
+
+# Local bases
+
+
+def cosine_ratio(tables: Tables) -> pd.Series:
+    """Per seed, the largest over models of mean |cosine| within sets over mean |cosine| across."""
+    means = sets_of(tables, LOCAL).groupby(MODEL)[["mean_abs_cosine", "mean_abs_cosine_across"]].mean()
+    return (means["mean_abs_cosine"] / means["mean_abs_cosine_across"]).groupby("seed").max()
+
+
+def cosine_within(tables: Tables) -> pd.Series:
+    return sets_of(tables, LOCAL).groupby(MODEL)["mean_abs_cosine"].mean().groupby("seed").max()
+
+
+def of_local_models(tables: Tables, column: str, how: str) -> pd.Series:
+    return of_experiment(tables["models"], LOCAL).groupby("seed")[column].agg(how)
+
+
+# Collapse
+
+
+def collapsed_of_best(tables: Tables) -> pd.DataFrame:
+    """Collapsed pairs of the best models: seeds x probabilities, sparse to dense."""
+    sets = of_best(sets_of(tables, COLLAPSING))
+    collapsed = (sets["min_cosine"] > COLLAPSED_COSINE).groupby([sets["seed"], sets["feature_probability"]]).sum()
+    return collapsed.unstack().sort_index(axis=1)
+
+
+def collapsed_between(tables: Tables, low: float, high: float, how: str) -> pd.Series:
+    """Per seed, the "min" or "max" over probabilities in [low, high] of the collapsed pairs of the best model."""
+    counts = collapsed_of_best(tables)
+    return counts.loc[:, (counts.columns >= low) & (counts.columns <= high)].agg(how, axis=1).astype(float)
+
+
+def norm_of_collapsed(tables: Tables, column: str, how: str) -> pd.Series:
+    sets = of_best(sets_of(tables, COLLAPSING))
+    middle = sets[sets["feature_probability"].between(COLLAPSED_FROM, COLLAPSED_TO)]
+    collapsed = middle[middle["min_cosine"] > COLLAPSED_COSINE].groupby("seed")[column].agg(how)
+    return collapsed.reindex(middle["seed"].unique())  # undefined at a seed without any
+
+
+def angle_when_dense(tables: Tables) -> pd.Series:
+    models = of_best(at_probability(of_experiment(tables["models"], COLLAPSING), 0.9))
+    return models.set_index("seed")["angle_to_set_sums"]
+
+
+CLAIMS = [
+    Claim(
+        "A1.3",
+        SECTION,
+        ARENA,
+        "Correlated features are always present together, anticorrelated ones never, each as often as configured.",
+        (PAIRS, ANTI, ANTI_BY_SET),
+        ("sampled_features",),
+        (
+            Part(
+                "lowest share of a feature's samples that its correlated partner is in",
+                lambda t: partner_present(t, PAIRS, "min"),
+                "=",
+                (1,),
+                origin="derived",
+            ),
+            Part(
+                "highest share of a feature's samples that its anticorrelated partner is in",
+                lambda t: pd.concat([partner_present(t, name, "max") for name in (ANTI, ANTI_BY_SET)], axis=1).max(
+                    axis=1
+                ),
+                "=",
+                (0,),
+                origin="derived",
+            ),
+            Part("mean |share of samples - probability| of a feature", error_of_marginals, "<", (0.002,)),
+        ),
+    ),
+    Claim(
+        "A1.4",
+        SECTION,
+        ARENA,
+        "Correlated pairs are represented in local orthogonal bases: partners at right angles, each opposite to a "
+        "feature of the other pair.",
+        (PAIRS,),
+        ("correlated_in_2d",),
+        (
+            Part(
+                "largest |cosine| within a pair of a best fit", lambda t: largest_cosine_within(t, PAIRS), "<", (0.1,)
+            ),
+            Part(
+                "share of best fits with every feature opposite to one of the other pair",
+                best_opposed_elsewhere,
+                "=",
+                (1,),
+            ),
+            Part(
+                "share of all restarts with both",
+                lambda t: per_seed(is_two_bases(sets_of(t, PAIRS))),
+                ">=",
+                (0.75,),
+            ),
+        ),
+    ),
+    Claim(
+        "A1.5",
+        SECTION,
+        ARENA,
+        "Anticorrelated pairs are frequently represented as antipodal pairs, which reconstructs them exactly.",
+        (ANTI,),
+        ("anticorrelated_in_2d",),
+        (
+            Part(
+                "largest cosine within a pair of a best fit",
+                lambda t: over_best(t, ANTI, "max_cosine", "max"),
+                "<",
+                (-0.98,),
+            ),
+            Part(
+                "largest loss of a best fit, in units of that with the pairs at right angles",
+                lambda t: loss_against_orthogonal(t, ANTI),
+                "<",
+                (1e-3,),
+            ),
+            Part("share of antipodal pairs in all restarts", lambda t: share_antipodal(t, ANTI), ">=", (0.35,)),
+        ),
+    ),
+    Claim(
+        "A1.6",
+        SECTION,
+        ARENA,
+        "Correlated pairs lie side by side if they cannot be orthogonal, and sometimes collapse.",
+        (THREE,),
+        ("correlated_in_2d",),
+        (
+            Part("share of pairs at less than 90 degrees where all six are represented", side_by_side, ">=", (0.9,)),
+            Part("antipodal partners in best fits", best_antipodal_partners, "=", (0,)),
+            Part(
+                "smallest cosine of a pair in the sparsest best fit", lambda t: at_sparsest(t, "min"), "in", (0.35, 0.5)
+            ),
+            Part(
+                "largest cosine of a pair in the sparsest best fit", lambda t: at_sparsest(t, "max"), "in", (0.35, 0.5)
+            ),
+            Part("share of the densest restarts with a collapsed pair", share_with_collapse, ">=", (0.5,)),
+        ),
+    ),
+    Claim(
+        "T6",
+        SECTION,
+        GEOMETRY,
+        "Anticorrelated features prefer to be antipodal; six independent features never form a hexagon.",
+        (ANTI_BY_SET, CONTROL),
+        ("anticorrelated_in_2d", "correlated_in_2d"),
+        (
+            Part(
+                "largest cosine within an anticorrelated pair of a best fit",
+                lambda t: over_best(t, ANTI_BY_SET, "max_cosine", "max"),
+                "<",
+                (-0.98,),
+            ),
+            Part("share of antipodal pairs in all restarts", lambda t: share_antipodal(t, ANTI_BY_SET), ">=", (0.35,)),
+            Part(
+                "share of restarts that represent at most five of six independent features",
+                share_without_hexagon,
+                ">=",
+                (0.9,),
+            ),
+        ),
+    ),
+    Claim(
+        "T7",
+        SECTION,
+        GEOMETRY,
+        "Two sets of correlated features are represented in local, almost orthogonal bases, one over the other.",
+        (LOCAL,),
+        ("local_bases",),
+        (
+            Part("fewest features represented", lambda t: of_local_models(t, "n_represented", "min"), ">=", (19,)),
+            Part("largest ratio of mean |cosine| within sets to across", cosine_ratio, "<=", (0.6,)),
+            Part("largest mean |cosine| within sets", cosine_within, "<=", (0.13,)),
+            Part(
+                "least dimensionality of a set on its own, of ten",
+                lambda t: pooled(t, LOCAL, "local_dimensionality", "min"),
+                ">=",
+                (9.0,),
+            ),
+            Part(
+                "largest dimensionality of both sets together",
+                lambda t: of_local_models(t, "total_dimensionality", "max"),
+                "<=",
+                (10.0,),
+                origin="derived",
+            ),
+        ),
+    ),
+    Claim(
+        "T8",
+        SECTION,
+        GEOMETRY,
+        "As correlated pairs become denser they collapse one after another, until only principal components are kept.",
+        (COLLAPSING,),
+        ("collapsing_pairs",),
+        (
+            Part(
+                "decreases of the collapsed pairs along the sweep",
+                lambda t: (collapsed_of_best(t).diff(axis=1) < 0).sum(axis=1).astype(float),
+                "=",
+                (0,),
+            ),
+            Part("collapsed pairs at p = 0.02", lambda t: collapsed_between(t, 0.02, 0.02, "max"), "=", (0,)),
+            Part("collapsed pairs at p = 0.1", lambda t: collapsed_between(t, 0.1, 0.1, "max"), "=", (1,)),
+            Part("collapsed pairs at p = 0.2", lambda t: collapsed_between(t, 0.2, 0.2, "min"), ">=", (2,)),
+            Part("fewest collapsed pairs from p = 0.5 up", lambda t: collapsed_between(t, 0.5, 1.0, "min"), "=", (3,)),
+            Part(
+                "shortest collapsed feature, p from 0.05 to 0.3",
+                lambda t: norm_of_collapsed(t, "min_norm", "min"),
+                "in",
+                (0.66, 0.76),
+            ),
+            Part(
+                "longest collapsed feature, p from 0.05 to 0.3",
+                lambda t: norm_of_collapsed(t, "max_norm", "max"),
+                "in",
+                (0.66, 0.76),
+            ),
+            Part("angle to the principal components at p = 0.9", angle_when_dense, "<", (5.0,), "degrees"),
+        ),
+    ),
+]
