@@ -1,8 +1,8 @@
 """Which features interfere with which: the parts that a hidden space falls into.
 
-In a tegum product of polytopes (Elhage et al. 2022, "The Geometry of Superposition") each polytope has hidden dimensions
-of its own, so features of different polytopes are orthogonal. The polytopes are then the connected components of the
-graph whose edges are the pairs of represented features that are not orthogonal.
+In a tegum product of polytopes (Elhage et al. 2022, "The Geometry of Superposition") each polytope has hidden
+dimensions of its own, so features of different polytopes are orthogonal. The polytopes are then the connected
+components of the graph whose edges are the pairs of represented features that are not orthogonal.
 """
 
 from typing import NamedTuple
@@ -42,6 +42,6 @@ def find_components(W: Tensor) -> Components:
 
 
 def count_dimensions(W: Tensor) -> int:
-    """Dimensions that the unit vectors of the columns span; trained directions lie near a subspace, never quite in it."""
+    """Dimensions that the unit vectors of the columns span, but for what training left out of the plane."""
     values = torch.linalg.svdvals(W.double() / W.double().norm(dim=0))
     return int((values > FLAT * values[0]).sum())

@@ -78,7 +78,7 @@ CLAIMS = [
         "T11b",
         SECTION,
         SOURCE,
-        "Training against attacks reduces superposition, and removes it only when attacks are nearly as large as inputs.",
+        "Training against attacks reduces superposition; it takes attacks nearly as long as the inputs to remove it.",
         (TRAINED,),
         ("adversarial_training",),
         (

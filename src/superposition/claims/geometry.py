@@ -157,7 +157,7 @@ def compare_seeds(tables: Tables, first: str, second: str, compare: Callable) ->
 
 
 def difference_between_sizes(tables: Tables) -> pd.Series:
-    """Largest |D* of 400 features in 30 - D* of 200 in 20| at a density of the former within the sweep of the latter."""
+    """Largest |D* of 400 features in 30 - D* of 200 in 20| at a density of the first within the sweep of the second."""
 
     def compare(large: pd.DataFrame, small: pd.DataFrame) -> float:
         there = interpolate(small, "dimensions_per_feature", large["feature_probability"].to_numpy())
@@ -206,9 +206,11 @@ def crowding(tables: Tables) -> pd.Series:
     return one_per_seed(models, "bound", "max")
 
 
-PLATEAU_SENTENCE = "Dimensions per feature fall from one as features become sparse, and stay at one half over a wide range of densities."
+PLATEAU_SENTENCE = (
+    "Dimensions per feature fall from one as features become sparse, and stay at one half over a range of densities."
+)
 CLAIMS = [
-    Claim("A3.1", SECTION, ARENA, PLATEAU_SENTENCE, (SMALL,), (CURVE, FEATURES), curve_parts(SMALL)),
+    Claim("A3.1", SECTION, ARENA, PLATEAU_SENTENCE, (SMALL,), (CURVE, f"{FEATURES}_small"), curve_parts(SMALL)),
     Claim("T4-a", SECTION, PAPER, PLATEAU_SENTENCE, (LARGE,), (CURVE, FEATURES), curve_parts(LARGE)),
     Claim(
         "T4-b",
@@ -265,7 +267,7 @@ CLAIMS = [
         "T4-d",
         SECTION,
         PAPER,
-        "Features that are always present have no dimensions of their own; on the plateau, unlearned ones have none at all.",
+        "Features that are always present have no dimensions of their own; on the plateau, unlearned ones have none.",
         (LARGE,),
         (FEATURES,),
         (

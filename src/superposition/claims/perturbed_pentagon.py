@@ -154,7 +154,7 @@ CLAIMS = [
         PAPER,
         "In pentagons the norms and the biases of the features are tied: the square of the norm times 1 + b is one.",
         (EXPERIMENT,),
-        (),
+        ("bent_pentagons",),
         (
             Part(
                 "smallest product, equal densities",

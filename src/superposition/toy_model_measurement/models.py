@@ -56,8 +56,10 @@ def near_ray_fractions(keys: pd.DataFrame, kind: Kind, parameters: Parameters, s
 def measure_attacks(
     keys: pd.DataFrame, experiment: dict, parameters: Parameters, samples: SparseSamples
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two arrays (instances,): vulnerability, and loss under attack over loss. Of the best models alone, NaN for others,
-    and for models that are too large or whose hidden units are not linear."""
+    """Two arrays (instances,): vulnerability, and loss under attack over loss.
+
+    Of the best models alone; NaN for others, and for models that are too large or whose hidden units are not linear.
+    """
     measured, importance = np.full((2, len(keys)), np.nan), feature_importance(experiment)
     kind, n_features = experiment["model"]["kind"], experiment["model"]["n_features"]
     if is_attackable(kind) and n_features <= LARGEST:
