@@ -17,7 +17,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         models = tables["models"].assign(rarity=lambda rows: 1 / rows["feature_probability"])
         figure = make_figure(height=2.9)
         ax, crowd = figure.subplots(1, 2)
-        set_title(figure, "Dimensions per feature and features represented, against sparsity")
+        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
         for name, color in color_sweeps(experiments).items():
             draw_means(ax, models[models["experiment"] == name], "dimensions_per_feature", color)
             rows = models[models["experiment"] == name]
