@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from scripts.draw_figure import draw_figure
-from superposition.plotting import SWEEPS, make_figure, mark_level, set_title, style
+from superposition.plotting import DASHES, GREY, SMALL, SWEEPS, make_figure, set_title, style
 from superposition.seeding import numpy_generator
 from superposition.statistics import summarise
 
@@ -30,7 +30,9 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
             draw_means(crowd, models, column, color, marker)
             place = {"transform": crowd.transAxes, "ha": "right", "va": "top"}
             crowd.text(0.98, 0.97 - 0.09 * row, name, color=color, **place)
-        mark_level(crowd, 1, "one per dimension")
+        crowd.axhline(1, color=GREY, linewidth=0.8, linestyle=DASHES, zorder=0)
+        note = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "top"}
+        crowd.annotate("one per dimension", (0, 1), (4, -3), color=GREY, fontsize=SMALL, **note)
         draw_means(loss, models, "loss", SWEEPS[2], "o")
         crowd.set(ylabel="features per hidden dimension", ylim=(0, None))
         loss.set(ylabel="held-out loss without attack", ylim=(0, None))

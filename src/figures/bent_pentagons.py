@@ -49,7 +49,8 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
             ax.set_title(f"{name}, relative density {span}", loc="center", pad=2)
             for ratio, columns in chosen[key]:
                 draw_model(ax, columns, colors.to_rgba(np.log(ratio)), closed=key == "pentagon")
-            ax.text(1.16, 0.06, "varied feature" if key == "pentagon" else "", fontsize=SMALL, ha="right", va="bottom")
+            place, ha = ((0.85, 0), "right") if key == "pentagon" else ((0.06, 0.06), "left")
+            ax.text(*place, "varied feature", fontsize=SMALL, ha=ha, va="center" if ha == "right" else "bottom")
         bar = figure.colorbar(colors, ax=panels, aspect=22, shrink=0.8, pad=0.02)
         ratios = np.array([0.1, 0.2, 0.5, 1, 2, 5])
         bar.set_label("probability of the varied feature,\nrelative to that of the others")

@@ -54,7 +54,7 @@ def draw_bound(ax: Axes, models: pd.DataFrame) -> None:
     p = np.geomspace(low, min(high, 0.98), 300) if low < 0.98 else np.array([])
     ax.plot(1 / p, 1 / (p * np.log(1 / p)), color=GREY, linewidth=0.9, linestyle=DASHES, zorder=0)
     text = "$1\\,/\\,(p\\,\\log\\,1/p)$: the bound of\ncompressed sensing, without its constant"
-    ax.text(0.04, 0.97, text, transform=ax.transAxes, va="top", fontsize=SMALL, color=GREY)
+    ax.text(0.98, 0.03, text, transform=ax.transAxes, ha="right", va="bottom", fontsize=SMALL, color=GREY)
 
 
 def name_models(ax: Axes, models: pd.DataFrame, experiments: dict[str, dict]) -> None:

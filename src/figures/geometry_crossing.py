@@ -58,7 +58,7 @@ def draw_differences(ax: Axes, models: pd.DataFrame) -> None:
     """By how much the best digons have a lower or higher loss than the best pentagon, a line per seed."""
     best = models.groupby(["seed", "last_probability", "geometry"])["loss"].min().unstack()
     ax.axhline(0, color=GREY, linewidth=0.8, linestyle=DASHES, zorder=0)
-    ax.set(ylabel="loss of the digons over that of the pentagon, less 1")
+    ax.set(ylabel="relative difference in loss,\ndigons against pentagon")
     if {"pentagon", "two digons"} <= set(best.columns):
         relative = (best["two digons"] / best["pentagon"] - 1).dropna()
         for _, values in relative.groupby("seed"):
