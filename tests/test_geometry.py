@@ -279,3 +279,21 @@ def test_a_rotation_keeps_superposition_but_not_alignment(seed):
     assert geometry.has_superposition(rotated)
     assert geometry.is_basis_aligned(W)
     assert not geometry.is_basis_aligned(rotated)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 7])
+def test_features_that_share_one_lost_direction_are_a_simplex(n):
+    # Elhage et al. 2022: projecting the basis of R^n orthogonally to (1, ..., 1) leaves n features in n - 1 dimensions.
+    W = torch.eye(n).double() - 1 / n
+    assert torch.allclose(geometry.compute_dimensionality(W), torch.full((n,), (n - 1) / n).double())
+    off_diagonal = geometry.compute_cosines(W)[~torch.eye(n, dtype=torch.bool)]
+    assert torch.allclose(off_diagonal, torch.full_like(off_diagonal, -1 / (n - 1)))
+
+
+def test_features_that_share_two_lost_directions_are_digons():
+    # Lost are (1, 0, 1, 0) and (0, 1, 0, 1): features 0 and 2 become antipodal, and so do 1 and 3.
+    lost = columns((1.0, 0.0, 1.0, 0.0), (0.0, 1.0, 0.0, 1.0)) / math.sqrt(2)
+    W = torch.eye(4).double() - lost @ lost.T
+    assert torch.allclose(geometry.compute_dimensionality(W), torch.full((4,), 0.5).double())
+    pairs = geometry.find_antipodal_pairs(W * math.sqrt(2))
+    assert pairs.nonzero().tolist() == [[0, 2], [1, 3]]

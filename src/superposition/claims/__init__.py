@@ -1,11 +1,14 @@
 """Every claim that the paper tests, in the order of its sections."""
 
 from superposition.claims import (
+    adversarial,
     basic_results,
     correlated_features,
     demonstration,
+    geometry,
     learning_dynamics,
     nonprivileged_basis,
+    perturbed_pentagon,
     phase_change,
     sparse_autoencoders,
 )
@@ -17,6 +20,9 @@ CLAIMS: list[Claim] = [
     *demonstration.CLAIMS,
     *phase_change.CLAIMS,
     *correlated_features.CLAIMS,
+    *geometry.CLAIMS,
+    *perturbed_pentagon.CLAIMS,
     *learning_dynamics.CLAIMS,
+    *adversarial.CLAIMS,
     *sparse_autoencoders.CLAIMS,
 ]

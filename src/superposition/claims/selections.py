@@ -1,10 +1,14 @@
 """Rows and per-seed summaries of the tables that many claims need."""
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 PENTAGON_TOLERANCE = 12.0  # degrees that an angular gap may be off 72
+BENT_PENTAGON_TOLERANCE = 36.0  # the same where the features are not equally frequent: gaps stay in (36, 108)
 PROBABILITY_FACTOR = 1.25  # what a claim says of one probability is judged at another that is at most this much off
 
 
@@ -34,3 +38,43 @@ def is_pentagon(models: pd.DataFrame) -> pd.Series:
 def of_best(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of the model with the lowest held-out loss of each seed and point."""
     return table[table["lowest_loss"]]
+
+
+def is_bent_pentagon(models: pd.DataFrame) -> pd.Series:
+    """Whether a model represents five features around the circle, none near another's ray: a pentagon, bent if one of
+    the features is rarer or more frequent than the others."""
+    return (models["n_represented"] == 5) & (models["gap_deviation"] < BENT_PENTAGON_TOLERANCE)
+
+
+def is_two_digons(models: pd.DataFrame) -> pd.Series:
+    """Whether a model represents four features in two antipodal pairs."""
+    return (models["n_represented"] == 4) & (models["n_antipodal_pairs"] == 2)
+
+
+def crossing(x: np.ndarray, difference: np.ndarray) -> float:
+    """Where `difference` first changes its sign along x > 0, interpolated in log x; NaN if it never does.
+
+    Positions at which the difference is undefined are passed over.
+    """
+    known = np.isfinite(difference)
+    x, difference = np.log(x[known]), difference[known]
+    changes = np.flatnonzero(np.sign(difference[1:]) != np.sign(difference[:-1]))
+    if len(changes) == 0:
+        return float("nan")
+    i = changes[0]
+    share = difference[i] / (difference[i] - difference[i + 1])
+    return float(np.exp(x[i] + share * (x[i + 1] - x[i])))
+
+
+def at_attack(models: pd.DataFrame, attack_size: float) -> pd.DataFrame:
+    """The rows trained under attacks of that size; none if the sweep leaves it out."""
+    return models[np.isclose(models["attack_size"], attack_size)]
+
+
+def correlate(rows: pd.DataFrame, x: str, y: str, method: Callable = spearmanr) -> pd.Series:
+    """Correlation of two columns at each seed; NaN where a column is constant or there are fewer than three rows."""
+    values = {}
+    for seed, own in rows.groupby("seed"):
+        defined = len(own) > 2 and own[x].nunique() > 1 and own[y].nunique() > 1
+        values[seed] = float(method(own[x], own[y]).statistic) if defined else math.nan
+    return pd.Series(values, dtype=float)

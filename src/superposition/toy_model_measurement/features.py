@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 
 from superposition import geometry
+from superposition.components import find_components
 from superposition.features import (
     SparseFeatures,
     SparseSamples,
@@ -24,7 +25,9 @@ def tabulate_features(
     represented = geometry.find_represented(W)
     others = ~torch.eye(n_features, dtype=torch.bool)
     largest, smallest = np.empty((n_instances, n_features)), np.empty((n_instances, n_features))
+    components = np.empty((3, n_instances, n_features), dtype=int)
     for instance in range(n_instances):  # one at a time: n_features^2 numbers each
+        components[:, instance] = find_components(W[instance])
         cosines, among = geometry.compute_cosines(W[instance]), represented[instance] & others
         largest[instance] = cosines.masked_fill(~among, -torch.inf).amax(-1).numpy()
         smallest[instance] = cosines.masked_fill(~among, torch.inf).amin(-1).numpy()
@@ -47,6 +50,9 @@ def tabulate_features(
         bias=parameters["b_final"].double().flatten().numpy(),
         max_cosine=undefined_unless_finite(largest),
         min_cosine=undefined_unless_finite(smallest),
+        component=components[0].flatten(),
+        component_size=components[1].flatten(),
+        component_rank=components[2].flatten(),
         direction=list(W.mT.reshape(-1, n_hidden).numpy()),
     )
 

@@ -11,6 +11,7 @@ from superposition.runs import parameter_of_instances
 from superposition.set_geometry import angle_to_set_sums
 from superposition.toy_model_measurement.sets import list_correlated_sets
 from superposition.toy_models import KINDS, Kind, Parameters, take_instances
+from superposition.vulnerability import LARGEST, is_attackable, measure_vulnerability
 
 
 def tabulate_models(
@@ -21,6 +22,7 @@ def tabulate_models(
     W = kind.directions(parameters)
     distribution = make_distribution(experiment["features"], feature_probability(experiment))
     importance = feature_importance(experiment)
+    vulnerability, loss_ratio = measure_attacks(keys, experiment, parameters, samples)
     return keys.assign(
         kind=model["kind"],
         n_features=model["n_features"],
@@ -39,6 +41,8 @@ def tabulate_models(
         angle_to_set_sums=[angle_to_set_sums(matrix, list_correlated_sets(experiment)) for matrix in W],
         mean_bias=parameters["b_final"].double().mean(-1).numpy(),
         near_ray_fraction=near_ray_fractions(keys, kind, parameters, samples),
+        vulnerability=vulnerability,
+        attacked_loss_ratio=loss_ratio,
     )
 
 
@@ -54,6 +58,24 @@ def near_ray_fractions(keys: pd.DataFrame, kind: Kind, parameters: Parameters, s
             h = encode_samples(kind, parameters, instance, x)
             fractions[instance] = geometry.fraction_near_rays(h, W[instance])
     return fractions
+
+
+def measure_attacks(
+    keys: pd.DataFrame, experiment: dict, parameters: Parameters, samples: SparseSamples
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays (instances,): vulnerability, and loss under attack over loss.
+
+    Of the best models alone; NaN for others, and for models that are too large or whose hidden units are not linear.
+    """
+    measured, importance = np.full((2, len(keys)), np.nan), feature_importance(experiment)
+    kind, n_features = experiment["model"]["kind"], experiment["model"]["n_features"]
+    if is_attackable(kind) and n_features <= LARGEST:
+        for index, rows in keys[keys["lowest_loss"]].groupby("held_out"):
+            x = samples.to_dense(int(index))
+            for instance in rows["instance"]:
+                model = take_instances(parameters, [instance])
+                measured[:, instance] = measure_vulnerability(kind, model, x, importance[instance])
+    return measured[0], measured[1]
 
 
 def encode_samples(kind: Kind, parameters: Parameters, instance: int, x: torch.Tensor) -> torch.Tensor:
