@@ -6,9 +6,11 @@ import pytest
 from builders import CONFIG, check_schema
 from claim_tables import DENSE, MIDDLE, PROBABILITIES, SPARSE, change, make_tables
 
-from superposition.claims import CLAIMS
+from superposition.claims import CLAIMS as ALL_CLAIMS
+from superposition.claims import nonprivileged_basis, sparse_autoencoders
 from superposition.claims.judging import judge_claims
 
+CLAIMS = [*nonprivileged_basis.CLAIMS, *sparse_autoencoders.CLAIMS]  # the other sections have tests of their own
 NAN = float("nan")
 EXPERIMENTS = {*CONFIG["toy_models"], *CONFIG["saes"]}
 
@@ -159,11 +161,11 @@ def test_model_that_represents_nothing_counts():
 
 
 def test_ids_are_unique():
-    ids = [claim.id for claim in CLAIMS]
+    ids = [claim.id for claim in ALL_CLAIMS]
     assert len(set(ids)) == len(ids)
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", ALL_CLAIMS, ids=lambda claim: claim.id)
 def test_claim_names_what_exists(claim):
     assert claim.parts
     assert set(claim.experiments) <= EXPERIMENTS

@@ -92,9 +92,9 @@ def both_shares(tables: Tables) -> pd.DataFrame:
 def most_mixed(tables: Tables) -> pd.DataFrame:
     """The neurons of the best fits at each seed's probability in MIXED_RANGE where both kinds are most common."""
     low, high = MIXED_RANGE
-    shares = both_shares(tables)
-    chosen = shares.loc[:, (shares.columns >= low) & (shares.columns <= high)].idxmax(axis=1)
-    neurons = of_best(of_experiment(tables["neurons"], HUNDRED))
+    shares, neurons = both_shares(tables), of_best(of_experiment(tables["neurons"], HUNDRED))
+    within = shares.loc[:, (shares.columns >= low) & (shares.columns <= high)]
+    chosen = within.idxmax(axis=1) if within.size else {}
     return neurons[neurons["feature_probability"] == neurons["seed"].map(chosen)]
 
 
@@ -145,14 +145,14 @@ def reciprocity(neurons: pd.DataFrame) -> float:
     The ratio is of the more important feature to the less important one, in both matrices.
     """
     shared = neurons[neurons["polysemantic"]]
-    if len(shared) < 2:
+    if shared.empty:
         return float("nan")
     pair = np.sort(shared[["largest_feature", "second_feature"]].to_numpy(), axis=1)
-    logs = []
-    for column in ("W_in", "W_out"):
-        weights = np.log(np.abs(np.take_along_axis(stack(shared[column]).astype(float), pair, axis=1)))
-        logs.append(weights[:, 0] - weights[:, 1])
-    return float(np.corrcoef(logs)[0, 1])
+    weights = [np.abs(np.take_along_axis(stack(shared[column]), pair, axis=1)) for column in ("W_in", "W_out")]
+    weights = np.stack(weights)[:, (np.stack(weights) > 0).all(axis=(0, 2))].astype(float)  # a zero has no ratio
+    if weights.shape[1] < 2:
+        return float("nan")
+    return float(np.corrcoef(np.log(weights[..., 0] / weights[..., 1]))[0, 1])
 
 
 def neurons_at(tables: Tables, probability: float) -> pd.DataFrame:
@@ -206,7 +206,9 @@ CLAIMS = [
                 "=",
                 (3,),
             ),
-            Part("largest deviation of a read-out from 1", lambda t: per_seed(best_six(t), read_out_error), "<=", (0.05,)),
+            Part(
+                "largest deviation of a read-out from 1", lambda t: per_seed(best_six(t), read_out_error), "<=", (0.05,)
+            ),
             Part(
                 "share of restarts with a loss below 0.0001",
                 lambda t: share_per_seed(m := of_experiment(t["models"], SIX), m["loss"] < EXACT_LOSS),
