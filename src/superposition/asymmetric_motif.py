@@ -1,7 +1,7 @@
 """Asymmetric superposition with inhibition, a motif that Elhage et al. 2022 ("Computation in Superposition") describe.
 
-Neuron k stores two features unequally and reads them out reciprocally, as W_1 = (2, -1/2) and W_2 = (1/2, 2): what it does
-for both is then of size one, and what the large input a does to the output of the small one, b, is large. A second neuron l,
+Neuron k stores two features unequally and reads them out reciprocally, as W_1 = (2, -1/2) and W_2 = (1/2, 2): each of
+them then moves its own output by one, but a, with the large input, moves the output of b by four. A second neuron l,
 driven by a, inhibits that output.
 """
 

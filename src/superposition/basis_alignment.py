@@ -1,7 +1,7 @@
 """Whether features lie along the hidden units, or along directions that any rotation would serve as well.
 
-W has shape [..., n_hidden, n_features]. The alignment of feature i is max_k |W_ki| / |W_i|: 1 on one unit's axis, at least
-1 / sqrt(n_hidden). That of a model is the mean over the features that it represents.
+W has shape [..., n_hidden, n_features]. The alignment of feature i is max_k |W_ki| / |W_i|: 1 on one unit's axis, at
+least 1 / sqrt(n_hidden). That of a model is the mean over the features that it represents.
 """
 
 import torch

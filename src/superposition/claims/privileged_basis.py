@@ -76,8 +76,8 @@ def alignment_of_best(tables: Tables) -> pd.Series:
 def is_binary_code(neurons: pd.DataFrame) -> float:
     """Whether one model has two polysemantic neurons that host three features, like 01, 10 and 11.
 
-    Exactly one feature has a weight above 0.4 in both, and each of the two neurons has exactly one more. Negative weights
-    do not count: they keep a neuron silent.
+    Exactly one feature has a weight above 0.4 in both, and each of the two neurons has exactly one more. Negative
+    weights do not count: they keep a neuron silent.
     """
     shared = neurons[neurons["polysemantic"]]
     if len(shared) != 2:

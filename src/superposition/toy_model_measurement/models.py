@@ -10,7 +10,6 @@ from superposition.runs import parameter_of_instances
 from superposition.seeding import torch_generator
 from superposition.toy_models import KINDS, Kind, Parameters, take_instances
 
-
 MOST_ROTATED = 100  # models; of a finer sweep nobody asks how aligned its features would be by chance
 
 
