@@ -81,10 +81,10 @@ def draw_ratios(ax: Axes, shared: pd.DataFrame) -> None:
             mark = {"s": 7, "color": colors.to_rgba(np.log(1 / p)), "linewidths": 0, "alpha": 0.6}
             ax.scatter(ratios[0][chosen], ratios[1][chosen], label=format_probability(p), **mark)
         ax.legend(loc="upper left", handletextpad=0.2, borderpad=0.2, markerscale=1.8)
-    ends = np.array([0.1, 10])
+    ends, lowest, highest = np.array([0.1, 10]), ratios[1].min(), ratios[1].max()
     ax.plot(ends, 1 / ends, color=GREY, linewidth=0.8, zorder=0)
     ax.annotate("reciprocal", (0.2, 5), (6, 4), textcoords="offset points", color=GREY, fontsize=SMALL)
-    ax.set(xscale="log", yscale="log", xlim=(0.15, 7), ylim=(0.02, 50))
+    ax.set(xscale="log", yscale="log", xlim=(0.15, 7), ylim=(min(lowest, 0.1) / 1.5, max(highest, 10) * 1.5))
     ax.xaxis.set_major_locator(FixedLocator([0.2, 0.5, 1, 2, 5]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter("{x:g}")
