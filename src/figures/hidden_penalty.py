@@ -24,7 +24,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         mark_level(left, models["n_hidden"].iloc[0], "hidden dimensions")
         left.legend(loc="upper right", labelcolor="linecolor", borderpad=0)
         left.set(ylabel="features")
-        left.set_ylim(top=1.35 * max(models["n_represented"].max(), 1))
+        left.set_ylim(top=1.35 * models[["n_represented", "n_hidden"]].max().max())
         draw_points(middle, models, "basis_alignment", INK)
         rotated = models.groupby("place")["rotated_alignment"].mean()
         middle.plot(rotated.index, rotated, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)))

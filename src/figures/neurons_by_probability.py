@@ -37,7 +37,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
             return figure
         ratios = [1.0, 0.9] * rows
         axes = figure.subplots(2 * rows, columns, squeeze=False, gridspec_kw={"height_ratios": ratios})
-        limit = np.quantile(np.concatenate([np.abs(model.W_in).flatten() for model in models]), SATURATED)
+        limit = np.quantile(np.concatenate([np.abs(model.W_in).flatten() for model in models]), SATURATED) or 1.0
         tallest = max(np.abs(model.W_in).sum(1).max() for model in models)
         swept = len(models) > len(experiments)
         for index in range(rows * columns):

@@ -51,7 +51,7 @@ def draw_circuit(
     above, middle, below = LEVELS
     at = dict(zip(features, spread(len(features)), strict=True))
     of = dict(zip(neurons, spread(len(neurons)), strict=True))
-    largest = max(np.abs(W[np.ix_(neurons, features)]).max() for W in (W_1, W_2))
+    largest = max(np.abs(W[np.ix_(neurons, features)]).max() for W in (W_1, W_2)) or 1.0
     for k in neurons:
         for i in features:
             draw_weight(ax, (at[i], above), (of[k], middle), W_1[k, i], largest, most)
