@@ -68,7 +68,7 @@ def draw_stacks(ax: Axes, model: Model, tallest: float) -> None:
     stack_weights(ax, model.W_in, positions, LABEL)
     if bias.any():
         ax.plot(positions, bias, "D", color=INK, markeredgecolor="white", markersize=4, markeredgewidth=0.6, zorder=3)
-    ax.set_ylim(min(0, bias.min() * 1.2), 1.05 * max(tallest, bias.max()))
+    ax.set_ylim(min(0, bias.min() * 1.2), 1.05 * max(tallest, bias.max(), 1e-9))
     ax.set_xticks([])
     ax.set_xlabel("neuron", fontsize=SMALL, labelpad=2)
 
