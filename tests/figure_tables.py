@@ -24,8 +24,9 @@ def tabulate(name: str, rows: list[dict]) -> pd.DataFrame:
 
 
 def make_toy_models(name="base", seeds=(0, 1), probabilities=(0.025,), restarts=2, n_hidden=2) -> dict:
-    """Pentagons, turned by 0.1 radians from seed to seed; the last restart has the lowest loss."""
-    tables = {"models": [], "features": [], "hidden_samples": []}
+    """Pentagons, turned by 0.1 radians from seed to seed; the last restart has the lowest loss. Taken for neurons, the
+    hidden units read and write the rows of W."""
+    tables = {"models": [], "features": [], "neurons": [], "hidden_samples": []}
     for seed, (point, p), restart in product(seeds, enumerate(probabilities), range(restarts)):
         model = {"experiment": name, "seed": seed, "point": point, "restart": restart, "feature_probability": p}
         model |= {"instance": point * restarts + restart, "lowest_loss": restart == restarts - 1}
@@ -39,6 +40,11 @@ def make_toy_models(name="base", seeds=(0, 1), probabilities=(0.025,), restarts=
         for feature, direction in enumerate(directions):
             row = {"feature": feature, "importance": 0.9**feature, "norm": 1.0, "max_cosine": 0.31}
             tables["features"].append(model | row | {"direction": direction})
+        for neuron, row in enumerate(directions.T):
+            first, second = np.argsort(-np.abs(row), kind="stable")[:2]
+            about = {"neuron": neuron, "n_dominant": 4, "monosemantic": False, "polysemantic": True, "bias": 0.1 * seed}
+            about |= {"largest_feature": first, "second_feature": second, "inhibitor": 1 - neuron if p < 0.1 else -1}
+            tables["neurons"].append(model | about | {"W_in": row, "W_out": row})
         if model["lowest_loss"] and p > 0:
             for sample in range(4):
                 row = {"sample": sample, "n_present": 1 + sample % 2, "hidden": 0.5 * directions[sample]}

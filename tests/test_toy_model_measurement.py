@@ -251,6 +251,13 @@ def test_kinds_with_a_hidden_relu(kind):
     assert neurons["fraction_active"].tolist() == [0.25, 0.25]
     assert neurons["monosemantic"].tolist() == [True, True]
     assert neurons["largest_feature"].tolist() == [0, 0]
+    assert neurons["second_feature"].tolist() == [1, 1]
+    assert neurons["inhibitor"].tolist() == [-1, -1]
+    # Each neuron sees one sign of feature 0: its own output rises by one where the other neuron does not oppose.
+    expected = {"hidden_relu": ([1, 0], [0, 0]), "absolute_value": ([3, 0], [3, 0])}[kind]
+    assert (features["positive_response"].tolist(), features["negative_response"].tolist()) == expected
+    assert model["basis_alignment"].item() == pytest.approx(0.5**0.5)
+    assert 0.5**0.5 < model["rotated_alignment"].item() <= 1
     np.testing.assert_allclose(np.stack(neurons["W_in"].to_list()), [[1, 0], [-1, 0]])
     factor = 3 if kind == "absolute_value" else 1
     np.testing.assert_allclose(np.abs(np.stack(neurons["W_out"].to_list())), [[factor, 0], [factor, 0]])
@@ -260,6 +267,27 @@ def test_dominant_features_of_neurons():
     # one; the second just above and just below a quarter; a dead neuron; all alike
     W = torch.tensor([[1.0, 0, 0], [1, -0.26, 0], [1, 0.25, 0], [0.3, 0, 0], [0.4, 0.4, -0.4]])
     assert count_dominant(W).tolist() == [1, 2, 1, 0, 3]
+
+
+def test_response_is_that_beyond_the_bias():
+    parameters = {"W": PENTAGON[None], "b_final": torch.full((1, 5), -0.25), "b_hidden": torch.zeros(1, 2)}
+    experiment = toy_model(restarts=1, model={"hidden_bias": True})
+    features = measure("by_hand", experiment, 0, parameters, SparseSamples.from_dense(X[None]))["features"]
+    assert features["positive_response"].tolist() == pytest.approx([0.75] * 5)
+    parameters["b_final"] += 0.5  # x'(0) = 0.25, x'(-e_i) = 0
+    features = measure("by_hand", experiment, 0, parameters, SparseSamples.from_dense(X[None]))["features"]
+    assert features["positive_response"].tolist() == pytest.approx([1] * 5)
+    assert features["negative_response"].tolist() == pytest.approx([-0.25] * 5)
+    parameters["b_hidden"] += PENTAGON[:, 0]  # which the response leaves out, as it is there without the feature
+    features = measure("by_hand", experiment, 0, parameters, SparseSamples.from_dense(X[None]))["features"]
+    assert features["positive_response"][0] == pytest.approx(1)
+    assert features["negative_response"][0] == pytest.approx(-1)
+
+
+def test_rotations_are_tried_on_the_best_models_alone(measured):
+    models = measured["models"]
+    assert models["rotated_alignment"].notna().tolist() == models["lowest_loss"].tolist()
+    assert models["basis_alignment"].tolist()[1:] == pytest.approx([1, 1, 1])
 
 
 def test_models_without_a_privileged_basis_have_no_neurons(measured):

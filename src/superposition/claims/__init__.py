@@ -3,6 +3,7 @@
 from superposition.claims import (
     adversarial,
     basic_results,
+    computation,
     correlated_features,
     demonstration,
     geometry,
@@ -10,6 +11,7 @@ from superposition.claims import (
     nonprivileged_basis,
     perturbed_pentagon,
     phase_change,
+    privileged_basis,
     sparse_autoencoders,
 )
 from superposition.claims.judging import Claim
@@ -24,5 +26,7 @@ CLAIMS: list[Claim] = [
     *perturbed_pentagon.CLAIMS,
     *learning_dynamics.CLAIMS,
     *adversarial.CLAIMS,
+    *privileged_basis.CLAIMS,
+    *computation.CLAIMS,
     *sparse_autoencoders.CLAIMS,
 ]

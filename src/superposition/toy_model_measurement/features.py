@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from superposition import geometry
 from superposition.components import find_components
@@ -13,13 +14,14 @@ from superposition.features import (
     feature_probability,
     make_distribution,
 )
-from superposition.toy_models import KINDS, Parameters
+from superposition.toy_models import KINDS, Kind, Parameters
 
 
 def tabulate_features(
     keys: pd.DataFrame, experiment: dict, parameters: Parameters, samples: SparseSamples
 ) -> pd.DataFrame:
-    W = KINDS[experiment["model"]["kind"]].directions(parameters)
+    kind = KINDS[experiment["model"]["kind"]]
+    W = kind.directions(parameters)
     n_instances, n_hidden, n_features = W.shape
     distribution = make_distribution(experiment["features"], feature_probability(experiment))
     represented = geometry.find_represented(W)
@@ -47,6 +49,8 @@ def tabulate_features(
         superposed=geometry.find_superposed(W).flatten().numpy(),
         interference=geometry.compute_interference(W).flatten().numpy(),
         dimensionality=geometry.compute_dimensionality(W).flatten().numpy(),
+        positive_response=single_feature_responses(kind, parameters, 1),
+        negative_response=single_feature_responses(kind, parameters, -1),
         bias=parameters["b_final"].double().flatten().numpy(),
         max_cosine=undefined_unless_finite(largest),
         min_cosine=undefined_unless_finite(smallest),
@@ -69,6 +73,23 @@ def measure_presence(samples: SparseSamples, point: int, distribution: SparseFea
         with np.errstate(invalid="ignore"):
             partner[:n_in_sets] = together / counts[:n_in_sets]
     return counts / samples.n_samples, partner
+
+
+def single_feature_responses(kind: Kind, parameters: Parameters, sign: float) -> np.ndarray:
+    """(instances * n_features,) x'_i(sign e_i) - x'_i(0): by how much a feature that is alone moves its own output.
+
+    Without the output for no feature at all, the bias alone would count as a response.
+    """
+    W_in = kind.directions(parameters)  # column i is W_in e_i
+    W_out = parameters["W"].mT if kind.tied else parameters["W_2"]
+    b_hidden, b_final = parameters.get("b_hidden", W_in.new_zeros(W_in.shape[:2])), parameters["b_final"]
+
+    def output_of(pre: Tensor) -> Tensor:
+        """(instances, n_features): output i where the hidden units before their function are column i of `pre`."""
+        h = kind.hidden(pre + b_hidden[..., None])
+        return kind.output((W_out.mT * h).sum(1) + b_final)
+
+    return (output_of(sign * W_in) - output_of(torch.zeros_like(W_in))).double().flatten().numpy()
 
 
 def undefined_unless_finite(values: np.ndarray) -> np.ndarray:

@@ -4,14 +4,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from superposition import geometry
+from superposition import basis_alignment, geometry
 from superposition.expected_loss import expected_losses
 from superposition.features import SparseSamples, feature_importance, feature_probability, make_distribution
 from superposition.runs import parameter_of_instances
+from superposition.seeding import torch_generator
 from superposition.set_geometry import angle_to_set_sums
 from superposition.toy_model_measurement.sets import list_correlated_sets
 from superposition.toy_models import KINDS, Kind, Parameters, take_instances
 from superposition.vulnerability import LARGEST, is_attackable, measure_vulnerability
+
+MOST_ROTATED = 100  # models; of a finer sweep nobody asks how aligned its features would be by chance
 
 
 def tabulate_models(
@@ -40,10 +43,26 @@ def tabulate_models(
         gap_deviation=geometry.compute_gap_deviation(W).numpy() if model["n_hidden"] == 2 else np.nan,
         angle_to_set_sums=[angle_to_set_sums(matrix, list_correlated_sets(experiment)) for matrix in W],
         mean_bias=parameters["b_final"].double().mean(-1).numpy(),
+        basis_alignment=basis_alignment.compute_alignment(W).numpy(),
+        rotated_alignment=rotated_alignments(keys, W),
         near_ray_fraction=near_ray_fractions(keys, kind, parameters, samples),
         vulnerability=vulnerability,
         attacked_loss_ratio=loss_ratio,
     )
+
+
+def rotated_alignments(keys: pd.DataFrame, W: torch.Tensor) -> np.ndarray:
+    """(instances,) quantile 0.99 of the alignment with the hidden units over random rotations of W.
+
+    Of the first MOST_ROTATED of the best models alone, NaN for the others and where the hidden layer is large.
+    """
+    quantiles = np.full(len(keys), np.nan)
+    if W.shape[1] <= basis_alignment.LARGEST_HIDDEN:
+        generator = torch_generator(keys["seed"].iloc[0], keys["experiment"].iloc[0], "rotations")
+        rotations = basis_alignment.draw_rotations(W.shape[1], generator)
+        for instance in keys.loc[keys["lowest_loss"], "instance"].head(MOST_ROTATED):
+            quantiles[instance] = basis_alignment.quantile_of_rotated(W[instance], rotations)
+    return quantiles
 
 
 def near_ray_fractions(keys: pd.DataFrame, kind: Kind, parameters: Parameters, samples: SparseSamples) -> np.ndarray:

@@ -5,6 +5,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from superposition.asymmetric_motif import find_inhibitors
 from superposition.features import SparseSamples
 from superposition.toy_models import KINDS, Parameters, take_instances
 
@@ -19,6 +20,8 @@ COLUMNS = {
     "monosemantic": "bool",
     "polysemantic": "bool",
     "largest_feature": "int64",
+    "second_feature": "int64",
+    "inhibitor": "int64",
     "W_in": "object",
     "W_out": "object",
 }
@@ -34,7 +37,9 @@ def tabulate_neurons(
     W_in = kind.directions(parameters)
     W_out = W_in if kind.tied else parameters["W_2"].mT
     n_instances, n_hidden, n_features = W_in.shape
-    n_dominant = count_dominant(W_in).flatten().numpy()
+    counts = count_dominant(W_in)
+    n_dominant = counts.flatten().numpy()
+    inhibitors = find_inhibitors(W_in, W_out.mT, counts, DOMINANT_SHARE)
     bias = parameters.get("b_hidden", torch.zeros(n_instances, n_hidden))
     rows = keys.loc[keys.index.repeat(n_hidden)].reset_index(drop=True)
     return rows.assign(
@@ -45,6 +50,8 @@ def tabulate_neurons(
         monosemantic=n_dominant == 1,
         polysemantic=n_dominant > 1,
         largest_feature=W_in.abs().argmax(-1).flatten().numpy(),
+        second_feature=find_second(W_in).flatten().numpy(),
+        inhibitor=inhibitors.flatten().numpy(),
         W_in=list(W_in.reshape(-1, n_features).numpy()),
         W_out=list(W_out.reshape(-1, n_features).numpy()),
     )
@@ -55,6 +62,13 @@ def count_dominant(W_in: Tensor) -> Tensor:
     weights = W_in.abs()
     largest = weights.amax(-1, keepdim=True)
     return (weights > DOMINANT_SHARE * largest).sum(-1) * (largest[..., 0] > ALIVE_WEIGHT)
+
+
+def find_second(W_in: Tensor) -> Tensor:
+    """(..., n_hidden) the feature of each neuron's second largest |W|; -1 where there is but one feature."""
+    if W_in.shape[-1] < 2:
+        return torch.full(W_in.shape[:-1], -1)
+    return W_in.abs().topk(2).indices[..., 1]
 
 
 def fraction_active(held_out: np.ndarray, kind, parameters: Parameters, samples: SparseSamples) -> Tensor:
