@@ -15,4 +15,8 @@ def judge_claims(spec: dict, claims: str, **tables: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run(judge_claims, files=["claims"], lists=["models", "features", "neurons", "dynamics", "saes", "latents"])
+    run(
+        judge_claims,
+        files=["claims"],
+        lists=["models", "features", "neurons", "dynamics", "saes", "latents", "finite_models"],
+    )

@@ -70,7 +70,7 @@ def sample_data_sets(name: str, experiment: dict, seed: int) -> DataSets:
     probability = torch.full((experiment["model"]["n_features"],), experiment["features"]["feature_probability"])
     rules, n_sets = experiment["training_set"], 1 if experiment["training_set"]["shared"] else experiment["restarts"]
     training = {}
-    for n_samples in sorted(set(list_settings(experiment)["n_samples"].tolist())):
+    for n_samples in sorted(experiment["sweep"].get("n_samples", [rules["n_samples"]])):
         generators = [torch_generator(seed, name, "training_set", n_samples, index) for index in range(n_sets)]
         training[n_samples] = sample_data(probability, n_samples, generators, rules["zero_samples"])
     generators = [torch_generator(seed, name, "held_out")]
