@@ -8,9 +8,7 @@ from superposition.finite_data_training import train_on_finite_data as train
 from superposition.storage import load_tensors, save_table, save_tensors
 
 
-def train_on_finite_data(
-    spec: dict, samples: str, checkpoint: str, weights: str, history: str, gpus: int = 0
-) -> None:
+def train_on_finite_data(spec: dict, samples: str, checkpoint: str, weights: str, history: str, gpus: int = 0) -> None:
     data_sets = DataSets.from_tensors(load_tensors(samples))
     kept = Checkpoint(checkpoint, provenance(spec)["config"])
     with claim_device(gpus) as device:
