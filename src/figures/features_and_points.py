@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from figures.finite_data_elements import FEATURE, POINT, best_at_first_seed, spread, title_of
 from scripts.draw_figure import draw_figure
-from superposition.plotting import BASE, FAINT, TEXT_WIDTH, make_figure, set_title, style, write_note
+from superposition.plotting import FAINT, SMALL, TEXT_WIDTH, make_figure, set_title, style, write_note
 
 MOST_PANELS = 13
 LEFT = 0.2  # inches for the names of the rows
@@ -19,7 +19,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         points = best_at_first_seed(tables["training_points"])
         sizes = spread(sorted(features), MOST_PANELS)
         side = min(1.1, (TEXT_WIDTH - LEFT) / len(sizes))
-        figure = make_figure(height=2 * side + 0.65)
+        figure = make_figure(height=2 * side + 0.5, layout="compressed")
         set_title(figure, title_of(experiments))
         draw_rows(figure.subplots(2, len(sizes), squeeze=False), sizes, features, points)
         return figure
@@ -31,10 +31,10 @@ def draw_rows(axes: np.ndarray, sizes: list[int], features: dict, points: dict) 
         axes[0, column].set_title(f"$T$ = {size:,}" if len(sizes) <= 8 else f"{size:,}", loc="center", pad=2)
         draw_vectors(axes[0, column], stack(features[size]["direction"]), FEATURE)
         draw_vectors(axes[1, column], stack(points[size]["hidden"]), POINT)
-    for ax, name, color in zip(axes[:, 0], ("features $W_i$", "samples $h = Wx$"), (FEATURE, POINT), strict=True):
+    for ax, name, color in zip(axes[:, 0], ("features", "samples"), (FEATURE, POINT), strict=True):
         ax.annotate(
             name, (0, 0.5), (-4, 0), xycoords="axes fraction", textcoords="offset points", rotation=90,
-            ha="right", va="center", color=color, fontsize=BASE,
+            ha="right", va="center", color=color, fontsize=SMALL,
         )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def format_sizes(ax: Axes, sizes: Iterable[int], label: bool = True) -> None:
 
 
 def format_excess(ax: Axes) -> None:
-    """An axis of test losses, linear near that of predicting 0, which is 1, and logarithmic beyond; values are less 1."""
+    """An axis of test losses (values are less 1): linear near 1, what predicting 0 costs, and logarithmic beyond."""
     ax.set_yscale("symlog", linthresh=EXCESS_LINEAR, linscale=0.8)
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
     ax.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=EXCESS_LINEAR))

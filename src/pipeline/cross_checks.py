@@ -180,8 +180,8 @@ def check_finite_data(name: str, block: dict, config: dict, unsound: bool) -> Fi
     shortest = min(block["sweep"].get("steps", [block["training"]["steps"]]))
     for key, lowest in (("log_every", 1), ("warmup_steps", 0)) if "steps" in block["sweep"] else ():
         if block["training"][key] > shortest:
-            text = f"is {block['training'][key]}: allowed are integers from {lowest} to the least of sweep.steps, {shortest}"
-            yield ("training", key), text
+            allowed = f"allowed are integers from {lowest} to the least of sweep.steps, {shortest}"
+            yield ("training", key), f"is {block['training'][key]}: {allowed}"
     if block["training_set"]["zero_samples"] == "redraw" and block["features"]["feature_probability"] == 0:
         yield ("features", "feature_probability"), "is 0.0: allowed are numbers above 0 where zero_samples is 'redraw'"
 

@@ -91,7 +91,7 @@ def variation(values: np.ndarray) -> float:
 
 
 def deviation(vectors: Tensor) -> float:
-    """How far the directions of vectors (2, k) that are not zero are from regular, in degrees; NaN for fewer than two."""
+    """How far the non-zero ones of vectors (2, k) are from a regular polygon, in degrees; NaN for fewer than two."""
     return float(geometry.compute_gap_deviation(vectors, threshold=geometry.MIN_NORM))
 
 

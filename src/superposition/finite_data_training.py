@@ -29,12 +29,12 @@ def train_on_finite_data(
     """All models of `experiment` at `seed`.
 
     Args:
-        checkpoint: where to keep what is done, and to go on from: finished points and, with the fast engine, the one that
-            is being trained. The result is the same to the last bit
+        checkpoint: where to keep what is done, and to go on from, to the same last bit: finished points and, with the
+            fast engine, the one that is being trained
 
     Returns:
-        the weights W.<point>, (restarts, n_hidden, n_features), and b_final.<point> of each combination of swept values;
-        and the history, one row per (step, instance) with the mean training loss of the stretch of at most
+        the weights W.<point>, (restarts, n_hidden, n_features), and b_final.<point> of each combination of swept
+        values; and the history, one row per (step, instance) with the mean training loss of the stretch of at most
         `training.log_every` steps that ends there.
     """
     kept = checkpoint.load() if checkpoint else {}

@@ -1,5 +1,5 @@
-"""What a sweep over the number of training samples T shows: where memorisation ends, where generalisation begins, and how
-far the test loss rises in between.
+"""What a sweep over the number of training samples T shows: where memorisation ends, where generalisation begins, and
+how far the test loss rises in between.
 
 Henighan et al. 2023, "Superposition, Memorization, and Double Descent", sections on the three regimes. While a model
 memorises, its T training points share the hidden dimensions, D_x = m / T each; when it generalises to two hidden
@@ -26,7 +26,7 @@ def point_share(models: pd.DataFrame) -> pd.Series:
 
 
 def find_regimes(models: pd.DataFrame) -> Regimes:
-    """Of the rows of `finite_models` of one model for every T: all smaller T memorise as well, all larger T generalise."""
+    """Of the rows of `finite_models` of one model for every T: all smaller T memorise, all larger generalise."""
     rows = models.sort_values("n_samples")
     if rows["n_samples"].duplicated().any():
         raise ValueError("several models of one number of samples: choose one of each")
@@ -34,9 +34,7 @@ def find_regimes(models: pd.DataFrame) -> Regimes:
     generalises = rows["n_large_dimensionality"].between(*PENTAGONS).to_numpy() & ~memorises
     sizes = rows["n_samples"].to_numpy(float)
     first, last = np.logical_and.accumulate(memorises), np.logical_and.accumulate(generalises[::-1])[::-1]
-    return Regimes(
-        sizes[first].max(initial=-np.inf) if first.any() else np.nan, sizes[last].min() if last.any() else np.nan
-    )
+    return Regimes(*(float(edge(sizes[part])) if part.any() else np.nan for edge, part in ((max, first), (min, last))))
 
 
 def measure_bump(test_loss: pd.Series) -> float:

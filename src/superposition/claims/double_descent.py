@@ -59,7 +59,8 @@ def claims_at_scale(
     """The claims of one setting.
 
     Args:
-        experiments: those that the curve over T is put together from, the smallest T in the first, the largest in the last
+        experiments: those that the curve over T is put together from, the first with the smallest T, the last with the
+            largest
         sizes: numbers of samples at which polygons are claimed
         figures: by what they show: points, curve, norms
     """
@@ -124,7 +125,7 @@ def claims_at_scale(
             f"{prefix}-b",
             SECTION,
             source,
-            "With up to eight samples the training loss vanishes, and the test loss is no better than that of predicting 0.",
+            "With up to eight samples the training loss vanishes; on other samples predicting 0 would be as good.",
             first,
             figures["curve"],
             (
@@ -137,8 +138,8 @@ def claims_at_scale(
             f"{prefix}-c",
             SECTION,
             source,
-            "With many samples the model learns features: five of them, as a pentagon, with a little less than two fifths of "
-            "a dimension each; the samples have none.",
+            "With many samples the model learns features: five of them, as a pentagon, with a little less than two "
+            "fifths of a dimension each; the samples have none.",
             last,
             figures["points"],
             (
@@ -170,7 +171,7 @@ def claims_at_scale(
             f"{prefix}-e",
             SECTION,
             source,
-            "The test loss shows double descent: it rises above that of the smallest training sets before it falls below.",
+            "Double descent: the test loss rises above that of the smallest training sets before it falls below.",
             experiments,
             figures["curve"],
             (
