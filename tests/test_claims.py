@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import test_claims_double_descent
 from builders import CONFIG, check_schema
 from claim_tables import DENSE, MIDDLE, PROBABILITIES, SPARSE, change, make_tables
 
@@ -10,7 +11,7 @@ from superposition.claims import CLAIMS
 from superposition.claims.judging import judge_claims
 
 NAN = float("nan")
-EXPERIMENTS = {*CONFIG["toy_models"], *CONFIG["saes"]}
+EXPERIMENTS = {*CONFIG["toy_models"], *CONFIG["saes"], *CONFIG["finite_data"]}
 
 
 def judge(tables, claims=CLAIMS, available=EXPERIMENTS):
@@ -49,6 +50,7 @@ BREAKING = {
     ("A1.1-e", 1): change("models", BEST_SPARSE, gap_deviation=13.0),
     ("A1.1-f", 0): change("models", BEST_SPARSE, near_ray_fraction=0.5),
     ("A1.1-f", 1): change("models", BEST_DENSE, near_ray_fraction=0.3),
+    **test_claims_double_descent.BREAKING,
     ("A5.0", 0): change("models", "experiment == 'five_in_two_sparse' and restart == 2", n_represented=4),
     ("A5.1", 0): change("saes", PLAIN, n_dead=0),
     ("A5.1", 1): change("saes", f"{PLAIN} and restart < 3", full_recovery=True),
@@ -171,7 +173,7 @@ def test_claim_names_what_exists(claim):
     shown = {
         name
         for figure in claim.figures
-        for key in ("toy_models", "saes")
+        for key in ("toy_models", "saes", "finite_data")
         for name in CONFIG["figures"][figure].get(key, [])
     }
     assert shown & set(claim.experiments)  # a figure of the claim shows one of its experiments

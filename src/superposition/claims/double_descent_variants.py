@@ -21,13 +21,15 @@ def on_plane(tables: Tables, measure) -> pd.Series:
 
 def largest_rise(models: pd.DataFrame, along: str, across: str) -> float:
     """Largest rise of the mean test loss from a smaller to a larger value of `along`, `across` being the same, in
-    standard errors of the difference. NaN if every place has one model alone."""
-    largest = float("nan")
+    standard errors of the difference. NaN if no place has models that differ."""
+    rises = []
     for _, rows in models.groupby(across):
         places = rows.groupby(along)["test_loss"].agg(["mean", "sem"]).sort_index()
         for (_, low), (_, high) in combinations(places.iterrows(), 2):
-            largest = np.nanmax([largest, (high["mean"] - low["mean"]) / np.hypot(low["sem"], high["sem"])])
-    return float(largest)
+            error = np.hypot(low["sem"], high["sem"])
+            if error > 0:
+                rises.append((high["mean"] - low["mean"]) / error)
+    return float(max(rises, default=np.nan))
 
 
 def order_of_peaks(models: pd.DataFrame) -> float:
