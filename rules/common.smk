@@ -152,7 +152,8 @@ def describe_saes(wildcards):
 
 def describe_training_sets(wildcards):
     block = FINITE_DATA[wildcards.finite_data]
-    experiment = select(block, "model", "features", "training_set", "sweep", "restarts", "evaluation")
+    experiment = select(block, "model", "features", "training_set", "restarts", "evaluation")
+    experiment["sweep"] = {key: block["sweep"][key] for key in ("n_samples",) if key in block["sweep"]}
     return {"id": wildcards.finite_data, "seed": int(wildcards.seed), "experiment": experiment}
 
 
