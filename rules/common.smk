@@ -19,7 +19,7 @@ sys.path.insert(0, str(SOURCE))
 
 from pipeline.configuration import ConfigurationError, load_configuration, load_yaml
 from pipeline.fingerprint import FingerprintError, fingerprint
-from pipeline.work import work_behind, work_of_saes
+from pipeline.work import work_behind, work_of_finite_data, work_of_saes
 
 CONFIGURATION = PROJECT / "config.yaml"
 
@@ -47,17 +47,28 @@ try:
 except ConfigurationError as error:
     stop(error)
 
-TOY_MODELS, SAES, FIGURES = config["toy_models"], config["saes"], config["figures"]
-SEEDS = {name: [config["first_seed"] + i for i in range(block["seeds"])] for name, block in TOY_MODELS.items()}
+TOY_MODELS, SAES, FINITE_DATA = config["toy_models"], config["saes"], config["finite_data"]
+FIGURES = config["figures"]
+SEEDS = {
+    name: [config["first_seed"] + i for i in range(block["seeds"])]
+    for name, block in (TOY_MODELS | FINITE_DATA).items()
+}
 SEEDS |= {name: SEEDS[block["toy_model"]] for name, block in SAES.items()}
 FILMS = [name for name, figure in FIGURES.items() if figure["film"]]
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
 TOY_MODEL_TABLES = ("models", "features", "sets", "neurons", "hidden_samples", "dynamics", "training_history")
 SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
+FINITE_DATA_TABLES = ("finite_models", "finite_features", "training_points", "finite_history")
+
+
+def one_of(names):
+    """A pattern that matches the names alone; none at all if there are none."""
+    return "|".join(names) or "(?!)"
 
 
 wildcard_constraints:
-    experiment="[a-z][a-z0-9_]*",
+    experiment=one_of(TOY_MODELS),
+    finite_data=one_of(FINITE_DATA),  # whose data and weights lie beside those of the toy models
     sae="[a-z][a-z0-9_]*",
     figure="[a-z][a-z0-9_]*",
     seed="[0-9]+",
@@ -140,8 +151,21 @@ def describe_saes(wildcards):
     return {"id": wildcards.sae, "seed": int(wildcards.seed), "sae": sae, "experiment": experiment}
 
 
+def describe_training_sets(wildcards):
+    block = FINITE_DATA[wildcards.finite_data]
+    experiment = select(block, "model", "features", "training_set", "restarts", "evaluation")
+    experiment["sweep"] = {key: block["sweep"][key] for key in ("n_samples",) if key in block["sweep"]}
+    return {"id": wildcards.finite_data, "seed": int(wildcards.seed), "experiment": experiment}
+
+
+def describe_finite_data(wildcards):
+    block = FINITE_DATA[wildcards.finite_data]
+    experiment = select(block, "model", "features", "training_set", "sweep", "restarts", "training")
+    return {"id": wildcards.finite_data, "seed": int(wildcards.seed), "experiment": experiment}
+
+
 def describe_claims(wildcards):
-    return {"experiments": sorted([*TOY_MODELS, *SAES])}
+    return {"experiments": sorted([*TOY_MODELS, *SAES, *FINITE_DATA])}
 
 
 def drawing_module(wildcards):
@@ -153,6 +177,7 @@ def describe_figure(wildcards):
     figure = FIGURES[wildcards.figure]
     experiments = {name: TOY_MODELS[name] for name in figure["toy_models"]}
     experiments |= {name: SAES[name] for name in figure["saes"]}
+    experiments |= {name: FINITE_DATA[name] for name in figure["finite_data"]}
     drawing = hash_code(drawing_module(wildcards))
     return {"drawing": drawing, "experiments": experiments, "order": list(experiments)}
 
@@ -161,10 +186,14 @@ def describe_paper(wildcards):
     return {"config": config}
 
 
-def tables_of(toy_models, saes):
+def tables_of(toy_models, saes, finite_data):
     """Table name -> its files, for all seeds of the named experiments."""
     files = {}
-    for tables, names, wildcard in ((TOY_MODEL_TABLES, toy_models, "experiment"), (SAE_TABLES, saes, "sae")):
+    for tables, names, wildcard in (
+        (TOY_MODEL_TABLES, toy_models, "experiment"),
+        (SAE_TABLES, saes, "sae"),
+        (FINITE_DATA_TABLES, finite_data, "finite_data"),
+    ):
         for table in tables:
             path = TABLES[table]["path"]
             files[table] = [path.format(**{wildcard: name, "seed": seed}) for name in names for seed in SEEDS[name]]
@@ -173,11 +202,11 @@ def tables_of(toy_models, saes):
 
 def tables_of_figure(wildcards):
     figure = FIGURES[wildcards.figure]
-    return tables_of(figure["toy_models"], figure["saes"])
+    return tables_of(figure["toy_models"], figure["saes"], figure["finite_data"])
 
 
 def tables_of_claims(wildcards):
-    return tables_of(list(TOY_MODELS), list(SAES))
+    return tables_of(list(TOY_MODELS), list(SAES), list(FINITE_DATA))
 
 
 def weights_of_toy_model(wildcards):
@@ -199,6 +228,15 @@ def priority_of_toy_models(wildcards):
 def priority_of_saes(wildcards):
     sae = SAES[wildcards.sae]
     return math.log2(work_of_saes(sae, TOY_MODELS[sae["toy_model"]]))
+
+
+def priority_of_finite_data(wildcards):
+    return math.log2(work_of_finite_data(FINITE_DATA[wildcards.finite_data]))
+
+
+def checkpoint_of_finite_data(wildcards):
+    """Where a job keeps what it has done. No output: Snakemake would delete it when the job is killed."""
+    return f"results/checkpoints/{wildcards.finite_data}/{wildcards.seed}.safetensors"
 
 
 def paper_sources(wildcards):

@@ -1,7 +1,8 @@
 # Data: the samples that models are judged on, frozen before anything is trained.
 #
 # Required: nothing but the configuration.
-# Makes: results/data/{experiment}/{seed}.safetensors, the non-zeros of the held-out samples of every swept value.
+# Makes: results/data/{experiment}/{seed}.safetensors, the non-zeros of the held-out samples of every swept value;
+# results/data/{finite_data}/{seed}.safetensors, the training sets of every size beside the held-out samples.
 
 
 rule sample_features:
@@ -21,3 +22,22 @@ rule sample_features:
         "Drawing held-out samples of {wildcards.experiment}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.sample_features --spec {params.spec:q} --samples {output.samples} > {log} 2>&1"
+
+
+rule sample_training_sets:
+    output:
+        samples="results/data/{finite_data}/{seed}.safetensors",
+    log:
+        "results/logs/sample_training_sets/{finite_data}/{seed}.log",
+    benchmark:
+        "results/logs/sample_training_sets/{finite_data}/{seed}.tsv"
+    priority: priority_of_finite_data
+    conda:
+        "../environment.yml"
+    params:
+        spec=specify("sample_training_sets", describe_training_sets),
+        python=python,
+    message:
+        "Drawing training sets of {wildcards.finite_data}, seed {wildcards.seed}"
+    shell:
+        "{params.python} -m scripts.sample_training_sets --spec {params.spec:q} --samples {output.samples} > {log} 2>&1"

@@ -62,3 +62,30 @@ rule measure_saes:
         "{params.python} -m scripts.measure_saes --spec {params.spec:q}"
         " --weights {input.weights} --samples {input.samples} --saes {output.saes} --latents {output.latents}"
         " --single_feature_responses {output.single_feature_responses} > {log} 2>&1"
+
+
+rule measure_finite_data:
+    input:
+        weights="results/models/{finite_data}/{seed}.safetensors",
+        samples="results/data/{finite_data}/{seed}.safetensors",
+    output:
+        finite_models="results/metrics/finite_models/{finite_data}/{seed}.parquet",
+        finite_features="results/metrics/finite_features/{finite_data}/{seed}.parquet",
+        training_points="results/metrics/training_points/{finite_data}/{seed}.parquet",
+    log:
+        "results/logs/measure_finite_data/{finite_data}/{seed}.log",
+    benchmark:
+        "results/logs/measure_finite_data/{finite_data}/{seed}.tsv"
+    conda:
+        "../environment.yml"
+    params:
+        spec=specify(
+            "measure_finite_data", describe_finite_data, ["finite_models", "finite_features", "training_points"]
+        ),
+        python=python,
+    message:
+        "Measuring models of {wildcards.finite_data}, seed {wildcards.seed}"
+    shell:
+        "{params.python} -m scripts.measure_finite_data --spec {params.spec:q}"
+        " --weights {input.weights} --samples {input.samples} --finite_models {output.finite_models}"
+        " --finite_features {output.finite_features} --training_points {output.training_points} > {log} 2>&1"

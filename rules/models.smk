@@ -1,7 +1,8 @@
 # Toy models: all instances of an experiment (swept values x restarts) are trained at once, one job per seed.
 #
-# Required: nothing but the configuration; training draws its own samples.
+# Required: nothing but the configuration, where training draws its own samples; training sets where they are finite.
 # Makes: results/models/{experiment}/{seed}.safetensors, the weights; .parquet beside it, the training history.
+# While a job on finite data runs: results/checkpoints/{finite_data}/{seed}.safetensors, from which it goes on if killed.
 
 
 rule train_toy_models:
@@ -24,4 +25,31 @@ rule train_toy_models:
         "Training toy models of {wildcards.experiment}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.train_toy_models --spec {params.spec:q} --gpus {resources.gpu}"
+        " --weights {output.weights} --history {output.history} > {log} 2>&1"
+
+
+rule train_on_finite_data:
+    input:
+        samples="results/data/{finite_data}/{seed}.safetensors",
+    output:
+        weights="results/models/{finite_data}/{seed}.safetensors",
+        history="results/models/{finite_data}/{seed}.parquet",
+    log:
+        "results/logs/train_on_finite_data/{finite_data}/{seed}.log",
+    benchmark:
+        "results/logs/train_on_finite_data/{finite_data}/{seed}.tsv"
+    priority: priority_of_finite_data
+    conda:
+        "../environment.yml"
+    resources:
+        gpu=1,
+    params:
+        spec=specify("train_on_finite_data", describe_finite_data, ["finite_history"]),
+        checkpoint=checkpoint_of_finite_data,
+        python=python,
+    message:
+        "Training on finite data of {wildcards.finite_data}, seed {wildcards.seed}"
+    shell:
+        "{params.python} -m scripts.train_on_finite_data --spec {params.spec:q} --gpus {resources.gpu}"
+        " --samples {input.samples} --checkpoint {params.checkpoint}"
         " --weights {output.weights} --history {output.history} > {log} 2>&1"

@@ -33,6 +33,19 @@ SAE = {
     "restarts": 2,
     "training": {"steps": 20, "batch_size": 64, "log_every": 10, "snapshots": 3, "engine": "torch"},
 }
+FINITE_DATA = {
+    "title": "tiny finite data",
+    "model": {"n_features": 30, "n_hidden": 2},
+    "features": {"feature_probability": 0.1},
+    "training_set": {"n_samples": 5},
+    "training": {"steps": 40, "warmup_steps": 5, "log_every": 10, "learning_rate": 0.02},
+    "evaluation": {"n_samples": 50},
+}
+
+
+def finite_data(**changes) -> dict:
+    """An experiment on finite data as steps get it; changes are laid over FINITE_DATA, deeply."""
+    return fill_defaults(_overlay(FINITE_DATA, changes), _DEFINITIONS["finite_data"])
 
 
 def toy_model(**changes) -> dict:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 from builders import CONFIG
+from finite_data_tables import make_finite_models
 
 from superposition.runs import expand_sweep
 
@@ -45,9 +46,8 @@ def make_tables(seeds=(0, 1, 2)):
     decoys = [models[0] | {"experiment": "decoy", "n_represented": 99, "gap_deviation": 99.0, "near_ray_fraction": 9.0}]
     features.append(features[0] | {"experiment": "decoy", "norm": 99.0})
     saes.append(saes[0] | {"sae": "decoy", "gamma": 99.0})
-    return {
-        name: pd.DataFrame(rows) for name, rows in (("models", models + decoys), ("features", features), ("saes", saes))
-    }
+    tables = {"models": models + decoys, "features": features, "saes": saes}
+    return {name: pd.DataFrame(rows) for name, rows in tables.items()} | {"finite_models": make_finite_models(seeds)}
 
 
 def change(table, where="", **values):

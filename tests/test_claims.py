@@ -13,7 +13,7 @@ from superposition.claims import CLAIMS, nonprivileged_basis, sparse_autoencoder
 from superposition.claims.judging import judge_claims
 
 NAN = float("nan")
-EXPERIMENTS = {*CONFIG["toy_models"], *CONFIG["saes"]}
+EXPERIMENTS = {*CONFIG["toy_models"], *CONFIG["saes"], *CONFIG["finite_data"]}
 TESTED = [*nonprivileged_basis.CLAIMS, *sparse_autoencoders.CLAIMS]
 
 
@@ -175,7 +175,7 @@ def test_claim_names_what_exists(claim):
     shown = {
         name
         for figure in claim.figures
-        for key in ("toy_models", "saes")
+        for key in ("toy_models", "saes", "finite_data")
         for name in CONFIG["figures"][figure].get(key, [])
     }
     assert shown & set(claim.experiments)  # a figure of the claim shows one of its experiments

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from docutils import nodes
 from figure_tables import PENTAGON, make_saes, make_toy_models, merge
+from finite_data_tables import make_finite_data
 from matplotlib.colors import to_rgba
 
 from figures import (
@@ -35,12 +36,15 @@ EXPERIMENTS = {
     "sweep": {"title": "From dense to sparse"},
     "base": {"title": "Sparse features"},
     "none": {"title": "Left dead", "resampling": {"method": "none", "every": 20}, "training": {"steps": 40}},
+    "finite": {"title": "From few to many samples"},
     "simple": {"title": "Resampled", "resampling": {"method": "simple", "every": 20}, "training": {"steps": 40}},
 }
 
 
 def stand_in(name: str) -> str:
     """Which of EXPERIMENTS plays the part of an experiment of the paper."""
+    if name in CONFIG["finite_data"]:
+        return "finite"
     if name in CONFIG["toy_models"]:
         return "sweep" if CONFIG["toy_models"][name].get("sweep") else "base"
     return CONFIG["saes"][name].get("resampling", {}).get("method", "none")
@@ -49,9 +53,12 @@ def stand_in(name: str) -> str:
 def draw(figure_id: str, tables: dict):
     """The figure as the paper declares it, from `tables` and the stand-ins for its experiments."""
     figure = FIGURES[figure_id]
-    names = [stand_in(name) for name in [*figure.get("toy_models", []), *figure.get("saes", [])]]
+    names = [
+        stand_in(name)
+        for name in [*figure.get("toy_models", []), *figure.get("saes", []), *figure.get("finite_data", [])]
+    ]
     module = importlib.import_module(f"figures.{figure.get('script', figure_id)}")
-    kinds = {"toy_models": "experiment", "saes": "sae"}
+    kinds = {"toy_models": "experiment", "saes": "sae", "finite_data": "experiment"}
     keys = {column for kind, column in kinds.items() if figure.get(kind)}
     chosen = {table: frame[frame.iloc[:, 0].isin(names)] for table, frame in tables.items() if frame.columns[0] in keys}
     return module.draw(chosen, {name: EXPERIMENTS[name] for name in names})
@@ -63,7 +70,9 @@ def texts(figure) -> str:
 
 @pytest.fixture(scope="module")
 def small():
-    return merge(make_toy_models("sweep", probabilities=(1.0, 0.1, 0.02)), make_toy_models(), make_saes())
+    return merge(
+        make_toy_models("sweep", probabilities=(1.0, 0.1, 0.02)), make_toy_models(), make_saes(), make_finite_data()
+    )
 
 
 @pytest.mark.parametrize("figure_id", FIGURES)
@@ -83,12 +92,15 @@ SCARCE = {
         make_toy_models("sweep", seeds=(3,), probabilities=(0.5,), restarts=1),
         make_toy_models(seeds=(3,)),
         make_saes(seeds=(3,), restarts=1),
+        make_finite_data(seeds=(3,), sizes=(5,)),
     ),
     "never present": merge(
         make_toy_models("sweep", probabilities=(0.0, 0.0)), make_toy_models(probabilities=(0.0,)), make_saes()
     ),
     "all dead": merge(make_toy_models(), make_saes(dead=(0, 1, 2, 3, 4), gamma=None)),
-    "no plane": merge(make_toy_models("sweep", n_hidden=3), make_toy_models(n_hidden=3), make_saes()),
+    "no plane": merge(
+        make_toy_models("sweep", n_hidden=3), make_toy_models(n_hidden=3), make_saes(), make_finite_data(n_hidden=3)
+    ),
     "no snapshots": merge(make_toy_models(), make_saes(snapshots=False)),
 }
 CASES = [(figure_id, "one of everything") for figure_id in FIGURES]
@@ -102,7 +114,7 @@ def test_every_figure_survives_data_that_leave_little_to_draw(figure_id, case):
     figure = draw(figure_id, SCARCE[case])
     with plotting.style():
         figure.draw_without_rendering()
-    assert re.search(r"From dense to sparse|Sparse features|Left dead", texts(figure))
+    assert re.search(r"From few to many|From dense to sparse|Sparse features|Left dead", texts(figure))
 
 
 @pytest.mark.parametrize(
@@ -111,6 +123,7 @@ def test_every_figure_survives_data_that_leave_little_to_draw(figure_id, case):
         ("features_in_2d", "no plane", "3 hidden dimensions"),
         ("hidden_samples_in_2d", "no plane", "3 hidden dimensions"),
         ("hidden_samples_in_2d", "never present", "$p$ = 0"),
+        ("features_and_points", "no plane", "3 hidden"),
         ("represented_features", "never present", "no feature is ever present"),
         ("sae_training_film", "no plane", "3 dimensions"),
         ("sae_training_film", "no snapshots", "no snapshots"),

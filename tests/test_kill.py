@@ -10,6 +10,7 @@ from workflow_runs import Project, make_environment
 TARGET = "results/metrics/saes/relu_simple_resampling/0.parquet"
 BEFORE = ("data", "models")  # what the fit of the autoencoders reads
 FIT_LOG = "logs/fit_saes/relu_simple_resampling/0.log"  # opened when the fit starts
+FINITE_DATA = "arena_shared_samples/0"
 PATIENCE = 120  # seconds
 
 
@@ -60,3 +61,19 @@ def test_a_killed_run_is_taken_up(tiny_run, fresh):
     for path in fresh.list_results():
         assert (fresh.results / path).read_bytes() == (tiny_run.results / path).read_bytes(), path
     assert fresh.root / TARGET in set(fresh.results.rglob("*.parquet"))
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(fresh, tmp_path):
+    weights, checkpoint = (f"{folder}/{FINITE_DATA}.safetensors" for folder in ("models", "checkpoints"))
+    fresh.replace("src/superposition/checkpoints.py", "SECONDS = 30.0", "SECONDS = 0.0")
+    fresh.configure({"seeds": 1, "finite_data": {"arena_shared_samples": {"training": {"steps": 4000}}}})
+    whole = fresh.copy(tmp_path / "whole")
+    whole.run("--cores", "1", f"results/{weights}")
+
+    run_until(fresh, checkpoint, "--cores", "1", f"results/{weights}")
+    assert not (fresh.results / weights).exists()
+    fresh.run("--unlock")
+    fresh.run("--cores", "1", f"results/{weights}")
+    assert fresh.list_results() == whole.list_results()  # the checkpoint is gone, too
+    for path in whole.list_results():
+        assert (fresh.results / path).read_bytes() == (whole.results / path).read_bytes(), path

@@ -118,7 +118,9 @@ def test_the_readme_lists_every_claim_with_its_experiments_figures_and_rules():
     expected = []
     for claim in CLAIMS:
         on_saes = set(claim.experiments) & set(CONFIG["saes"])
+        on_finite_data = set(claim.experiments) & set(CONFIG["finite_data"])
         rules = {"fit_saes", "measure_saes"} if on_saes else {"train_toy_models", "measure_toy_models"}
+        rules = {"train_on_finite_data", "measure_finite_data"} if on_finite_data else rules
         expected.append([{claim.id}, set(claim.experiments), set(claim.figures), rules])
         assert rules <= set(RULES)
     assert rows == expected

@@ -10,7 +10,19 @@ from collections.abc import Callable
 
 import pytest
 import yaml
-from workflow_plans import CLAIMS, FIGURES, PAPER, SAES, TOY_MODELS, figures_of, fitting, gathering, jobs
+from workflow_plans import (
+    CLAIMS,
+    FIGURES,
+    FINITE_DATA,
+    PAPER,
+    SAES,
+    TOY_MODELS,
+    figures_of,
+    fitting,
+    fitting_finite_data,
+    gathering,
+    jobs,
+)
 from workflow_runs import Project
 
 
@@ -28,11 +40,20 @@ def add_code(text: str) -> str:
             "scripts/sample_features",  # all but training builds on the held-out samples
             {"sample_features": jobs(TOY_MODELS), "measure_toy_models": jobs(TOY_MODELS)}
             | fitting(SAES)
-            | gathering(set(FIGURES)),
+            | gathering(figures_of(*TOY_MODELS, *SAES)),
+        ),
+        ("superposition/checkpoints", fitting_finite_data(FINITE_DATA) | gathering(figures_of(*FINITE_DATA))),
+        (
+            "superposition/finite_data_measurement",
+            {"measure_finite_data": jobs(FINITE_DATA)} | gathering(figures_of(*FINITE_DATA)),
         ),
         ("superposition/saes/relu", fitting(SAES) | gathering(figures_of(*SAES))),
         ("superposition/shrinkage", {"measure_saes": jobs(SAES)} | gathering(figures_of(*SAES))),
-        ("superposition/geometry", {"measure_toy_models": jobs(TOY_MODELS)} | gathering(figures_of(*TOY_MODELS))),
+        (
+            "superposition/geometry",
+            {"measure_toy_models": jobs(TOY_MODELS), "measure_finite_data": jobs(FINITE_DATA)}
+            | gathering(figures_of(*TOY_MODELS, *FINITE_DATA)),
+        ),
         ("superposition/claims/judging", CLAIMS | PAPER),
         ("superposition/plotting", {"draw_figure": set(FIGURES)} | PAPER),
         ("superposition/reporting", PAPER),

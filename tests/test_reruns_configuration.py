@@ -5,11 +5,13 @@ import yaml
 from workflow_plans import (
     CLAIMS,
     FIGURES,
+    FINITE_DATA,
     PAPER,
     SAES,
     TOY_MODELS,
     figures_of,
     fitting,
+    fitting_finite_data,
     gathering,
     jobs,
     nonempty,
@@ -42,6 +44,23 @@ def test_one_block_reruns_the_chain_of_its_experiment(finished, changes, plan):
     assert finished.plan() == nonempty(plan)
 
 
+@pytest.mark.parametrize(
+    ("changes", "plan"),
+    [
+        ({"training": {"learning_rate": 2e-3}}, fitting_finite_data(FINITE_DATA)),
+        ({"sweep": {"weight_decay": [0.0, 1.0]}}, fitting_finite_data(FINITE_DATA)),
+        (
+            {"sweep": {"n_samples": [3, 5, 60]}},
+            {"sample_training_sets": jobs(FINITE_DATA)} | fitting_finite_data(FINITE_DATA),
+        ),
+    ],
+)
+def test_a_block_of_finite_data_reruns_its_own_chain(finished, changes, plan):
+    [name] = FINITE_DATA
+    finished.configure({"finite_data": {name: changes}})
+    assert finished.plan() == plan | gathering(figures_of(name))
+
+
 def test_other_held_out_samples_retrain_no_toy_model(finished):
     finished.configure({"toy_models": {TOY_MODEL: {"evaluation": {"n_samples": 1000}}}})
     saes = saes_of(TOY_MODEL)
@@ -53,6 +72,7 @@ def test_more_seeds_run_the_new_ones(finished):
     finished.configure({"seeds": 3})
     new = {"sample_features": jobs(TOY_MODELS, [2]), "train_toy_models": jobs(TOY_MODELS, [2])}
     new |= {"measure_toy_models": jobs(TOY_MODELS, [2])} | fitting(SAES, [2])
+    new |= {"sample_training_sets": jobs(FINITE_DATA, [2])} | fitting_finite_data(FINITE_DATA, [2])
     assert finished.plan() == new | gathering(set(FIGURES))
 
 
@@ -64,8 +84,9 @@ def test_fewer_seeds_are_gathered_again(finished):
 def test_an_experiment_with_seeds_of_its_own_runs_no_more_than_those(finished):
     finished.configure({"seeds": 3, "toy_models": {OTHER_TOY_MODEL: {"seeds": 2}}})
     new = {rule: jobs([TOY_MODEL], [2]) for rule in ("sample_features", "train_toy_models", "measure_toy_models")}
+    new |= {"sample_training_sets": jobs(FINITE_DATA, [2])} | fitting_finite_data(FINITE_DATA, [2])
     saes = saes_of(TOY_MODEL)
-    assert finished.plan() == new | fitting(saes, [2]) | gathering(figures_of(TOY_MODEL, *saes))
+    assert finished.plan() == new | fitting(saes, [2]) | gathering(figures_of(TOY_MODEL, *saes, *FINITE_DATA))
 
 
 def test_fewer_seeds_of_one_experiment_are_gathered_again(finished):

@@ -6,18 +6,19 @@ import yaml
 from workflow_runs import ROOT, TINY, Project, load_configurations, make_project, overlay
 
 from pipeline.configuration import load_configuration
-from pipeline.work import work_of_saes, work_of_toy_models
+from pipeline.work import work_of_finite_data, work_of_saes, work_of_toy_models
 from superposition.claims import CLAIMS
 
 PAPER, OVERLAY = load_configurations().values()
 CONFIG = load_configuration(overlay(PAPER, OVERLAY), ROOT / "schemas/config.schema.yaml", ROOT)
 TABLES = yaml.safe_load((ROOT / "schemas/tables.yaml").read_text())
 SMALL_WORK = 5e9  # products: some seconds, by the slowest engine
+WILDCARDS = {"{experiment}": "toy_models", "{sae}": "saes", "{finite_data}": "finite_data"}
 FEW_SAMPLES = 10_000  # held-out samples of one swept value
 LONGEST_RUN = 1800  # seconds; there is a start of Python for each of some hundred jobs
 
 
-@pytest.mark.parametrize("section", ["toy_models", "saes"])
+@pytest.mark.parametrize("section", ["toy_models", "saes", "finite_data"])
 def test_every_experiment_has_an_entry(section):
     assert list(OVERLAY[section]) == list(PAPER[section])
 
@@ -35,6 +36,13 @@ def test_every_sweep_is_small(name):
     assert work_of_saes(block, CONFIG["toy_models"][block["toy_model"]]) <= SMALL_WORK
 
 
+@pytest.mark.parametrize("name", CONFIG["finite_data"])
+def test_every_experiment_on_finite_data_is_small(name):
+    block = CONFIG["finite_data"][name]
+    assert work_of_finite_data(block) <= SMALL_WORK
+    assert block["evaluation"]["n_samples"] <= FEW_SAMPLES
+
+
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The whole twin, run once to its end."""
@@ -50,11 +58,15 @@ def list_expected() -> set[str]:
     expected |= {f"figures/{figure}.{suffix}" for figure in CONFIG["figures"] for suffix in ("pdf", "png")}
     expected |= {f"figures/{figure}.gif" for figure, block in CONFIG["figures"].items() if block["film"]}
     for table in TABLES.values():
-        for wildcard, section in (("{experiment}", "toy_models"), ("{sae}", "saes")):
+        for wildcard, section in WILDCARDS.items():
             for name in CONFIG[section] if wildcard in table["path"] else []:
                 path = table["path"].replace(wildcard, name).removeprefix("results/")
-                experiment = name if section == "toy_models" else CONFIG["saes"][name]["toy_model"]
-                seeds = range(CONFIG["toy_models"][experiment]["seeds"])
+                block = (
+                    CONFIG["toy_models"][CONFIG["saes"][name]["toy_model"]]
+                    if section == "saes"
+                    else CONFIG[section][name]
+                )
+                seeds = range(block["seeds"])
                 expected |= {path.replace("{seed}", str(seed)) for seed in seeds}
     return expected
 

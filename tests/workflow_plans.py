@@ -7,7 +7,8 @@ from workflow_runs import ROOT, Plan, cut_down, overlay
 from pipeline.configuration import load_configuration
 
 CONFIG = load_configuration(overlay(*cut_down().values()), ROOT / "schemas/config.schema.yaml", ROOT)
-TOY_MODELS, SAES, FIGURES = CONFIG["toy_models"], CONFIG["saes"], CONFIG["figures"]
+TOY_MODELS, SAES, FINITE_DATA = CONFIG["toy_models"], CONFIG["saes"], CONFIG["finite_data"]
+FIGURES = CONFIG["figures"]
 SEEDS = (0, 1)
 CLAIMS, PAPER = {"judge_claims": {"claims"}}, {"typeset_paper": {"paper"}}
 
@@ -18,7 +19,8 @@ def jobs(names: Iterable[str], seeds: Iterable[int] = SEEDS) -> set[str]:
 
 def figures_of(*names: str) -> set[str]:
     """The figures that show an experiment."""
-    return {figure for figure, block in FIGURES.items() if {*block["toy_models"], *block["saes"]} & {*names}}
+    sections = ("toy_models", "saes", "finite_data")
+    return {figure for figure, block in FIGURES.items() if {name for key in sections for name in block[key]} & {*names}}
 
 
 def saes_of(toy_model: str) -> list[str]:
@@ -32,6 +34,10 @@ def fitting(saes: Iterable[str], seeds: Iterable[int] = SEEDS) -> Plan:
 def training(toy_model: str, seeds: Iterable[int] = SEEDS) -> Plan:
     trained = {"train_toy_models": jobs([toy_model], seeds), "measure_toy_models": jobs([toy_model], seeds)}
     return trained | fitting(saes_of(toy_model), seeds)
+
+
+def fitting_finite_data(names: Iterable[str], seeds: Iterable[int] = SEEDS) -> Plan:
+    return {rule: jobs(names, seeds) for rule in ("train_on_finite_data", "measure_finite_data")}
 
 
 def gathering(figures: set[str]) -> Plan:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.cross_checks import OWNERS, check_all, count_instances
+from pipeline.cross_checks import KINDS, OWNERS, check_all, count_instances
 from pipeline.problems import ConfigurationError, sort_problems
 from pipeline.schema_check import check_value, load_schema
 from pipeline.yaml_files import find_duplicate_keys, load_yaml
@@ -32,15 +32,15 @@ def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Pa
     schema, problems = load_schema(schema_path), []
     config = check_value(raw, schema, (), problems)
     if isinstance(raw, dict):
-        for section in ("toy_models", "saes", "figures"):
+        for section in (*KINDS, "figures"):
             config[section] = config.get(section) or {}
         for name, figure in config["figures"].items():
             config["figures"][name] = figure if figure is None else {"script": name} | figure
         problems += list(check_all(raw, config, problems, Path(project_root)))
     if problems:
         raise ConfigurationError("\n".join(dict.fromkeys(map(str, sort_problems(problems, raw)))))
-    for toy_model in config["toy_models"].values():
-        toy_model.setdefault("seeds", config["seeds"])
+    for block in (*config["toy_models"].values(), *config["finite_data"].values()):
+        block.setdefault("seeds", config["seeds"])
     for sae in config["saes"].values():
         for key in [key for key, owner in OWNERS.items() if owner != sae["architecture"]]:
             del sae[key]

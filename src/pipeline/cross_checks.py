@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.problems import Index, Problem, quote, show_value, suggest
 
-KINDS = {"toy_models": "toy model", "saes": "SAE"}
+KINDS = {"toy_models": "toy model", "saes": "SAE", "finite_data": "finite-data experiment"}
 # What an SAE's toy model may be: its activations h = W x are then sums of features' directions, each with one sign.
 LINEAR_HIDDEN = ["linear", "relu_output", "gelu_output", "silu_output", "softplus_output", "quadratic_output"]
 SAE_SOURCES = {("model", "kind"): LINEAR_HIDDEN, ("features", "magnitude"): ["uniform"]}
@@ -35,9 +35,12 @@ def check_all(raw: dict, config: dict, problems: list[Problem], project_root: Pa
     for _, name, block in _blocks(config, "toy_models"):
         for path, text in check_toy_model(block, {path[2:] for path in unsound if path[:2] == ("toy_models", name)}):
             yield _mark_default(("toy_models", name, *path), text, raw)
-    for _, name, toy_model in _blocks(config, "toy_models"):
-        for path, text in check_seeds(toy_model.get("seeds"), config.get("seeds")):
-            yield Problem(("toy_models", name, *path), text)
+    for section, name, block in _blocks(config, "toy_models", "finite_data"):
+        for path, text in check_seeds(block.get("seeds"), config.get("seeds")):
+            yield Problem((section, name, *path), text)
+    for _, name, block in _blocks(config, "finite_data"):
+        for path, text in check_finite_data(name, block, config, ("finite_data", name) in unsound):
+            yield _mark_default(("finite_data", name, *path), text, raw)
     for _, name, sae in _blocks(config, "saes"):
         for path, text in check_sae(name, sae, raw, config, unsound):
             yield Problem(("saes", name, *path), text)
@@ -58,7 +61,7 @@ def check_training(training: dict) -> Findings:
     for key, lowest in (("log_every", 1), ("warmup_steps", 0)):
         if training[key] > steps:
             yield (key,), f"is {training[key]}: allowed are integers from {lowest} to training.steps, {steps}"
-    if training["optimizer"] == "adam" and training["weight_decay"] != 0:
+    if training.get("optimizer") == "adam" and training["weight_decay"] != 0:
         text = f"is {training['weight_decay']}: allowed is 0 with the optimizer 'adam'; 'adamw' has weight decay"
         yield ("weight_decay",), text
 
@@ -166,10 +169,27 @@ def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]
         yield ("instance",), f"is {instance}: {allowed}"
 
 
+def check_finite_data(name: str, block: dict, config: dict, unsound: bool) -> Findings:
+    """No other experiment has its name; the shortest training has room for the warm-up; samples can be redrawn."""
+    others = [kind for section, kind in KINDS.items() if section != "finite_data" and name in config[section]]
+    for kind in others:
+        article = "an" if kind.startswith("S") else "a"
+        yield (), f"has the name of {article} {kind}: allowed are names that no {kind} has"
+    if unsound:
+        return
+    shortest = min(block["sweep"].get("steps", [block["training"]["steps"]]))
+    for key, lowest in (("log_every", 1), ("warmup_steps", 0)) if "steps" in block["sweep"] else ():
+        if block["training"][key] > shortest:
+            allowed = f"allowed are integers from {lowest} to the least of sweep.steps, {shortest}"
+            yield ("training", key), f"is {block['training'][key]}: {allowed}"
+    if block["training_set"]["zero_samples"] == "redraw" and block["features"]["feature_probability"] == 0:
+        yield ("features", "feature_probability"), "is 0.0: allowed are numbers above 0 where zero_samples is 'redraw'"
+
+
 def check_figure(figure: dict, raw: dict, project_root: Path, sound: bool) -> Findings:
     """It names an experiment, all that it names exist, its script does, and draws films if asked for one."""
-    if sound and not figure["toy_models"] and not figure["saes"]:
-        yield (), "names no experiment: allowed are figures with at least one in toy_models or saes"
+    if sound and not any(figure[section] for section in KINDS):
+        yield (), "names no experiment: allowed are figures with at least one in toy_models, saes or finite_data"
     for section in KINDS:
         for index, name in enumerate(figure[section] or []):
             yield from check_name((section, Index(index)), name, section, raw)
@@ -184,11 +204,12 @@ def check_figure(figure: dict, raw: dict, project_root: Path, sound: bool) -> Fi
 
 def check_name(path: tuple, name: str | None, section: str, raw: dict) -> Findings:
     """That `section` declares `name`; passed where the name, or the section, is already a problem."""
-    names, others = _names(raw, section), _names(raw, "saes" if section == "toy_models" else "toy_models")
+    names = _names(raw, section)
+    others = [other for each in KINDS if each != section for other in _names(raw, each) or []]
     if name is None or names is None or name in names:
         return
     allowed = f"allowed are the {KINDS[section]}s {quote(names)}" if names else f"no {KINDS[section]} is declared"
-    elsewhere = f"; {name!r} is declared in the other section" if name in (others or []) else suggest(name, names)
+    elsewhere = f"; {name!r} is declared in another section" if name in others else suggest(name, names)
     yield path, f"is {show_value(name)}: {allowed}{elsewhere}"
 
 

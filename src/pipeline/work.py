@@ -1,5 +1,7 @@
 """How much training a job is, roughly: enough to tell long jobs from short ones before any has run."""
 
+import math
+
 from pipeline.cross_checks import count_instances
 
 
@@ -12,6 +14,18 @@ def work_of_toy_models(experiment: dict) -> int:
 def work_of_saes(sae: dict, toy_model: dict) -> int:
     """The same of an autoencoder sweep, fitted to the hidden activations of `toy_model`."""
     return _samples(sae) * toy_model["model"]["n_hidden"] * sae["n_latents"]
+
+
+def work_of_finite_data(experiment: dict) -> int:
+    """The same of an experiment on finite data, as if every product were taken."""
+    model, sweep = experiment["model"], experiment["sweep"]
+    swept = {
+        "n_samples": sweep.get("n_samples", [experiment["training_set"]["n_samples"]]),
+        "n_hidden": sweep.get("n_hidden", [model["n_hidden"]]),
+        "steps": sweep.get("steps", [experiment["training"]["steps"]]),
+    }
+    models = len(sweep.get("weight_decay", [0])) * experiment["restarts"]
+    return models * math.prod(sum(values) for values in swept.values()) * model["n_features"]
 
 
 def work_behind(name: str, config: dict) -> int:

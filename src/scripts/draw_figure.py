@@ -22,6 +22,10 @@ TABLES = [
     "latents",
     "single_feature_responses",
     "sae_history",
+    "finite_models",
+    "finite_features",
+    "training_points",
+    "finite_history",
 ]
 
 

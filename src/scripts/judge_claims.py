@@ -15,4 +15,5 @@ def judge_claims(spec: dict, claims: str, **tables: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    run(judge_claims, files=["claims"], lists=["models", "features", "sets", "neurons", "dynamics", "saes", "latents"])
+    tables = ["models", "features", "sets", "neurons", "dynamics", "saes", "latents", "finite_models"]
+    run(judge_claims, files=["claims"], lists=tables)

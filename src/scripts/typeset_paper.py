@@ -11,6 +11,7 @@ from pathlib import Path
 import typst
 
 from scripts.command_line import provenance, run
+from superposition.finite_data_methods import describe_finite_data
 from superposition.methods import describe_configurations
 from superposition.reporting import count_verdicts, describe_claims, describe_values
 from superposition.storage import atomic_path, load_table
@@ -59,6 +60,7 @@ def collect_numbers(spec: dict, claims: str) -> dict:
         "claims": described,
         "figures": list(config["figures"]),
         **describe_configurations(config),
+        **describe_finite_data(config),
     }
 
 

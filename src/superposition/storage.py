@@ -84,6 +84,15 @@ def load_tensors(path: str | Path) -> "dict[str, Tensor]":
         raise StorageError(f"{path}: not a readable safetensors file ({error}); delete it and run again") from error
 
 
+def load_provenance(path: str | Path) -> dict[str, str]:
+    """The metadata that `save_tensors` was given; StorageError if the file cannot be read."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return json.loads((file.metadata() or {}).get("provenance", "{}"))
+    except (SafetensorError, OSError) as error:
+        raise StorageError(f"{path}: not a readable safetensors file ({error}); delete it and run again") from error
+
+
 def save_table(frame: pd.DataFrame, path: str | Path, schema: dict, metadata: dict | None = None) -> None:
     """Write `frame` as Parquet after holding it against `schema`.
 

@@ -6,6 +6,7 @@ from superposition.claims import (
     computation,
     correlated_features,
     demonstration,
+    double_descent,
     geometry,
     learning_dynamics,
     nonprivileged_basis,
@@ -28,5 +29,6 @@ CLAIMS: list[Claim] = [
     *adversarial.CLAIMS,
     *privileged_basis.CLAIMS,
     *computation.CLAIMS,
+    *double_descent.CLAIMS,
     *sparse_autoencoders.CLAIMS,
 ]

@@ -8,6 +8,7 @@ the first term does not contain the data: `linear_regions` sums it. The others a
 they leave of a loss close to 0 is accurate to about 1e-7 of sum x^2, and a negative rest is taken as 0.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,15 +134,24 @@ def minimise_full_batch(
     training: dict,
     learning_rate: Tensor,
     recorder: Recorder,
+    state: TrainingState | None = None,
+    after_stretch: Callable[[TrainingState], None] | None = None,
 ) -> None:
-    """Train `parameters` in place, as `finite_data.minimise_full_batch` does; all on the CPU."""
+    """Train `parameters` in place, as `finite_data.minimise_full_batch` does; all on the CPU.
+
+    Args:
+        state: where to go on from, with a recorder that has the history up to there
+        after_stretch: called with the state whenever the recorder has taken down a stretch
+    """
     check_data(data, parameters)
-    state = TrainingState.begin(parameters, data.n_samples)
+    state = state or TrainingState.begin(parameters, data.n_samples)
     while state.steps < training["steps"]:
         losses = advance(
             state, data, loss_scale, training, learning_rate, min(recorder.every, training["steps"] - state.steps)
         )
         recorder.record(state.steps, torch.from_numpy(losses).float(), learning_rate)
+        if after_stretch:
+            after_stretch(state)
     unpack(state.parameters.reshape(len(learning_rate), -1), parameters)
     for name, parameter in parameters.items():
         check_finite(parameter, training["steps"], learning_rate, name)

@@ -1,0 +1,34 @@
+"""Rows and per-seed summaries of the table `finite_models` that claims need."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from superposition.claims.judging import Tables
+
+
+def of_best_fits(tables: Tables, experiments: Sequence[str]) -> pd.DataFrame:
+    """The models with the lowest training loss of their seed and point, at the seeds that all the experiments have."""
+    models = tables["finite_models"]
+    models = models[models["experiment"].isin(experiments) & models["lowest_training_loss"]]
+    complete = models.groupby("seed")["experiment"].nunique() == len(experiments)
+    return models[models["seed"].isin(complete.index[complete])]
+
+
+def at_sizes(models: pd.DataFrame, sizes: Sequence[int]) -> pd.DataFrame:
+    return models[models["n_samples"].isin(sizes)]
+
+
+def at_largest(models: pd.DataFrame) -> pd.DataFrame:
+    """The models of the largest training set, indexed by seed."""
+    return models[models["n_samples"] == models["n_samples"].max()].set_index("seed")
+
+
+def per_seed(models: pd.DataFrame, measure: Callable[[pd.DataFrame], float]) -> pd.Series:
+    """measure of the rows of each seed."""
+    return pd.Series({seed: float(measure(rows)) for seed, rows in models.groupby("seed")}, dtype=float)
+
+
+def curves(tables: Tables, experiments: Sequence[str], column: str) -> pd.DataFrame:
+    """A column of the best fits: seeds x numbers of samples."""
+    return of_best_fits(tables, experiments).pivot_table(column, "seed", "n_samples")
