@@ -54,11 +54,13 @@ def edit(config: dict, path: str | list, value: Any) -> dict:
 
 
 def make_project(root: Path) -> Path:
-    """A project root with an empty script for every figure of SMALL and of REAL."""
+    """A project root with a script for every figure of SMALL and of REAL: empty, or with the film that it has."""
     folder = root / "src" / "figures"
     folder.mkdir(parents=True)
-    for name in ["drawing", *(figure.get("script", name) for name, figure in REAL["figures"].items())]:
-        (folder / f"{name}.py").touch()
+    (folder / "drawing.py").touch()
+    for name, figure in REAL["figures"].items():
+        film = "\ndef film(tables, experiments): ...\n" if figure.get("film") else ""
+        (folder / f"{figure.get('script', name)}.py").write_text(film)
     return root
 
 

@@ -166,6 +166,22 @@ def test_marginals(probability_of):
         assert binomtest(count, N, expected).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("probability_of", ["feature", "set"])
+def test_sets_over_the_sweep_of_the_source(probability_of):
+    """ARENA 1.5.4 tests its generators so: batches of 100,000 at 30 probabilities. Here both kinds of pairs at once."""
+    p = 10 ** -torch.linspace(0.5, 1, 30)
+    features = SparseFeatures(p[:, None].expand(-1, 4).clone(), "uniform", 1, 1, 2, probability_of)
+    errors = []
+    for point in range(30):  # one at a time: 12 million numbers at once are slow
+        single = SparseFeatures(features.probability[[point]], "uniform", 1, 1, 2, probability_of)
+        present = single.sample(100_000, torch.Generator().manual_seed(point))[:, 0] != 0
+        assert bool((present[:, 0] == present[:, 1]).all())
+        assert not bool((present[:, 2] & present[:, 3]).any())
+        marginal = p[point] * torch.tensor([1, 1, 0.5, 0.5] if probability_of == "set" else [1.0] * 4)
+        errors.append((present.double().mean(0) - marginal).abs().mean())
+    assert float(torch.stack(errors).mean()) < 0.002
+
+
 def test_magnitudes_in_sets_are_uniform_and_independent(in_sets):
     for feature in range(10):
         values = in_sets[:, 0, feature]

@@ -97,8 +97,9 @@ def test_steps_of_snapshots(snapshots, expected):
     assert choose_snapshots({"steps": 25, "log_every": 10, "snapshots": snapshots}) == expected
 
 
-def test_snapshots_are_the_weights_of_their_step():
-    training = {"steps": 25, "log_every": 10, "snapshots": 9}
+@pytest.mark.parametrize("engine", ["torch", "auto"])
+def test_snapshots_are_the_weights_of_their_step(engine):
+    training = {"steps": 25, "log_every": 10, "snapshots": 9, "engine": engine}
     parameters, history = train(training=training)
     check_schema(history, "training_history")
     assert history.groupby("step").size().to_dict() == {0: 2, 10: 2, 20: 2, 25: 2}

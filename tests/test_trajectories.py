@@ -81,6 +81,7 @@ def test_descent_at_an_event_is_in_units_of_the_median():
     assert fastest_descent(loss, STEPS, [Stretch(80, 84), Stretch(43, 47)], 5) == pytest.approx(4)
     assert fastest_descent(loss, STEPS, [Stretch(98, 100)], 5) == pytest.approx(1)  # the window stays inside
     assert math.isnan(fastest_descent(loss, STEPS, [], 5))
+    assert math.isnan(fastest_descent(loss[:0], STEPS[:0], [], 5))
     assert math.isnan(fastest_descent(-loss, STEPS, [Stretch(43, 47)], 5))
 
 

@@ -77,9 +77,9 @@ def stack_weights(rows: pd.DataFrame) -> np.ndarray:
 
 
 def choose_by_change(W: np.ndarray, count: int, even: float = 0.0) -> np.ndarray:
-    """(count,) snapshots between which W^T W changes by equal amounts, in sums of squares so that noise adds little.
+    """(count,) snapshots between which W^T W changes by equal amounts, and the last.
 
-    The last is the end.
+    Amounts are sums of squares, so that noise adds little.
 
     even: the share of the way that passes with time instead
     """

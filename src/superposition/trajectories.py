@@ -66,9 +66,11 @@ def fastest_descent(loss: np.ndarray, steps: np.ndarray, events: list[Stretch], 
 
     NaN without an event, or where the median window does not descend.
     """
+    if not events:
+        return float("nan")
     rates = measure_descent(loss, steps, window)
     median = float(np.median(rates))
-    if not events or median <= 0:
+    if median <= 0:
         return float("nan")
     middles = [(event.first + event.last) // 2 - window // 2 for event in events]
     return float(max(rates[np.clip(middles, 0, len(rates) - 1)]) / median)
