@@ -48,7 +48,7 @@ jit = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy",
 jit_inlined = functools.partial(jit, forceinline=True)
 
 
-def specialise(function, name: str, **called):
+def specialise(function, name: str, compiler=jit, **called):
     """A copy of `function`, compiled with `called` in place of the globals of these names, and cached under `name`.
 
     Functions that are handed over as arguments or in a closure would serve too, but Numba would compile them anew in
@@ -56,4 +56,4 @@ def specialise(function, name: str, **called):
     """
     own = types.FunctionType(function.__code__, function.__globals__ | called)
     own.__qualname__ = f"{function.__qualname__}_{name}"
-    return jit(own)
+    return compiler(own)
