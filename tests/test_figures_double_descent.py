@@ -27,7 +27,7 @@ def tables():
 def test_every_size_has_its_features_above_its_samples(tables):
     axes = features_and_points.draw(tables, EXPERIMENTS).axes
     assert [ax.get_title(loc="center") for ax in axes[:4]] == ["$T$ = 5", "$T$ = 10", "$T$ = 100", "$T$ = 1,000"]
-    dots = [[line for line in ax.lines if line.get_marker() == "o"][0] for ax in axes]
+    dots = [next(line for line in ax.lines if line.get_marker() == "o") for ax in axes]
     assert [len(line.get_xdata()) for line in dots] == [5] * 4 + [5, 10, 20, 20]
     colors = [to_rgba(line.get_color()) for line in dots]
     assert colors == [to_rgba(finite_data_elements.FEATURE)] * 4 + [to_rgba(finite_data_elements.POINT)] * 4
