@@ -10,7 +10,7 @@ from workflow_runs import Project, make_environment
 TARGET = "results/metrics/saes/relu_simple_resampling/0.parquet"
 BEFORE = ("data", "models")  # what the fit of the autoencoders reads
 FIT_LOG = "logs/fit_saes/relu_simple_resampling/0.log"  # opened when the fit starts
-FINITE_DATA = "arena_shared_samples/0"
+FINITE_DATA = "arena_few_samples/0"
 PATIENCE = 120  # seconds
 
 
@@ -66,7 +66,7 @@ def test_a_killed_run_is_taken_up(tiny_run, fresh):
 def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_bytes(fresh, tmp_path):
     weights, checkpoint = (f"{folder}/{FINITE_DATA}.safetensors" for folder in ("models", "checkpoints"))
     fresh.replace("src/superposition/checkpoints.py", "SECONDS = 30.0", "SECONDS = 0.0")
-    fresh.configure({"seeds": 1, "finite_data": {"arena_shared_samples": {"training": {"steps": 4000}}}})
+    fresh.configure({"seeds": 1, "finite_data": {"arena_few_samples": {"training": {"steps": 4000}}}})
     whole = fresh.copy(tmp_path / "whole")
     whole.run("--cores", "1", f"results/{weights}")
 

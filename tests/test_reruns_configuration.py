@@ -21,6 +21,7 @@ from workflow_plans import (
 from workflow_runs import TINY
 
 TOY_MODEL, OTHER_TOY_MODEL, SAE = "five_in_two_sparse", "five_in_two", "relu_simple_resampling"
+FINITE = "arena_few_samples"
 
 
 @pytest.mark.parametrize(
@@ -47,18 +48,17 @@ def test_one_block_reruns_the_chain_of_its_experiment(finished, changes, plan):
 @pytest.mark.parametrize(
     ("changes", "plan"),
     [
-        ({"training": {"learning_rate": 2e-3}}, fitting_finite_data(FINITE_DATA)),
-        ({"sweep": {"weight_decay": [0.0, 1.0]}}, fitting_finite_data(FINITE_DATA)),
+        ({"training": {"learning_rate": 2e-3}}, fitting_finite_data([FINITE])),
+        ({"sweep": {"weight_decay": [0.0, 1.0]}}, fitting_finite_data([FINITE])),
         (
             {"sweep": {"n_samples": [3, 5, 60]}},
-            {"sample_training_sets": jobs(FINITE_DATA)} | fitting_finite_data(FINITE_DATA),
+            {"sample_training_sets": jobs([FINITE])} | fitting_finite_data([FINITE]),
         ),
     ],
 )
 def test_a_block_of_finite_data_reruns_its_own_chain(finished, changes, plan):
-    [name] = FINITE_DATA
-    finished.configure({"finite_data": {name: changes}})
-    assert finished.plan() == plan | gathering(figures_of(name))
+    finished.configure({"finite_data": {FINITE: changes}})
+    assert finished.plan() == plan | gathering(figures_of(FINITE))
 
 
 def test_other_held_out_samples_retrain_no_toy_model(finished):

@@ -61,13 +61,9 @@ def list_expected() -> set[str]:
         for wildcard, section in WILDCARDS.items():
             for name in CONFIG[section] if wildcard in table["path"] else []:
                 path = table["path"].replace(wildcard, name).removeprefix("results/")
-                block = (
-                    CONFIG["toy_models"][CONFIG["saes"][name]["toy_model"]]
-                    if section == "saes"
-                    else CONFIG[section][name]
-                )
-                seeds = range(block["seeds"])
-                expected |= {path.replace("{seed}", str(seed)) for seed in seeds}
+                block = CONFIG[section][name]
+                seeds = CONFIG["toy_models"][block["toy_model"]]["seeds"] if section == "saes" else block["seeds"]
+                expected |= {path.replace("{seed}", str(seed)) for seed in range(seeds)}
     return expected
 
 

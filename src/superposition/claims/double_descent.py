@@ -9,7 +9,8 @@ from superposition.claims.judging import Claim, Part, Tables
 from superposition.regimes import POINTS_SHARE, find_regimes, measure_bump, point_share
 
 SECTION = "double_descent"
-FEW, MANY, ARENA = "few_samples", "many_samples", "arena_shared_samples"
+FEW, MANY = "few_samples", "many_samples"
+ARENA_FEW, ARENA_MANY = "arena_few_samples", "arena_many_samples"
 LOW_LOSS = 0.005  # of samples of length 1
 
 
@@ -244,7 +245,7 @@ CLAIMS = [
     *claims_at_scale(
         "A4",
         "ARENA 1.5.4, section 4; Henighan et al. 2023",
-        (ARENA,),
+        (ARENA_FEW, ARENA_MANY),
         (5, 6, 8),
         {
             "points": ("arena_dimensionality",),
