@@ -41,7 +41,6 @@ def find_inhibitors(W_1: Tensor, W_2: Tensor, n_dominant: Tensor, dominant_share
     reciprocal = (of_k(V, b) > 0) & (RATIO * of_k(V, a) <= of_k(V, b))
     driven = of_l(W_1, a) * of_k(W_1, a).sign()[..., None] > dominant_share * W_1.abs().amax(-1)[:, None]
     inhibition = of_l(V, b).masked_fill(~driven, torch.inf)
-    inhibition.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-    strongest = inhibition.min(-1)
+    strongest = inhibition.min(-1)  # never k itself, which writes b with a positive weight
     found = (n_dominant == 2) & unequal & reciprocal & (strongest.values < INHIBITION)
     return torch.where(found, strongest.indices, -1)
