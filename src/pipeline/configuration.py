@@ -40,7 +40,7 @@ def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Pa
     if problems:
         raise ConfigurationError("\n".join(dict.fromkeys(map(str, sort_problems(problems, raw)))))
     for block in (*config["toy_models"].values(), *config["finite_data"].values()):
-        block.setdefault("seeds", config["seeds"])
+        block["seeds"] = min(block.get("seeds", config["seeds"]), config["seeds"])
     for sae in config["saes"].values():
         for key in [key for key, owner in OWNERS.items() if owner != sae["architecture"]]:
             del sae[key]

@@ -35,9 +35,6 @@ def check_all(raw: dict, config: dict, problems: list[Problem], project_root: Pa
     for _, name, block in _blocks(config, "toy_models"):
         for path, text in check_toy_model(block, {path[2:] for path in unsound if path[:2] == ("toy_models", name)}):
             yield _mark_default(("toy_models", name, *path), text, raw)
-    for section, name, block in _blocks(config, "toy_models", "finite_data"):
-        for path, text in check_seeds(block.get("seeds"), config.get("seeds")):
-            yield Problem((section, name, *path), text)
     for _, name, block in _blocks(config, "finite_data"):
         for path, text in check_finite_data(name, block, config, ("finite_data", name) in unsound):
             yield _mark_default(("finite_data", name, *path), text, raw)
@@ -64,12 +61,6 @@ def check_training(training: dict) -> Findings:
     if training.get("optimizer") == "adam" and training["weight_decay"] != 0:
         text = f"is {training['weight_decay']}: allowed is 0 with the optimizer 'adam'; 'adamw' has weight decay"
         yield ("weight_decay",), text
-
-
-def check_seeds(seeds: int | None, of_the_paper: int | None) -> Findings:
-    """No experiment has more seeds than the paper; passed where either is left out or a problem already."""
-    if seeds is not None and of_the_paper is not None and seeds > of_the_paper:
-        yield ("seeds",), f"is {seeds}: allowed are integers from 1 to seeds, {of_the_paper}"
 
 
 def check_importance(importance: dict) -> Findings:
