@@ -30,11 +30,6 @@ def over_best(tables: Tables, experiment: str, column: str, how: str) -> pd.Seri
     return of_best(sets_of(tables, experiment)).groupby("seed")[column].agg(how)
 
 
-def pooled(tables: Tables, experiment: str, column: str, how: str) -> pd.Series:
-    """Per seed, the same over the sets of all models."""
-    return sets_of(tables, experiment).groupby("seed")[column].agg(how)
-
-
 def per_model(sets: pd.DataFrame, condition: pd.Series, how: str) -> pd.Series:
     """How many ("sum"), or whether "all" or "any", of a model's sets meet the condition; indexed by MODEL."""
     return condition.groupby([sets[key] for key in MODEL]).agg(how)
@@ -142,18 +137,48 @@ def share_without_hexagon(tables: Tables) -> pd.Series:
 # Local bases
 
 
-def cosine_ratio(tables: Tables) -> pd.Series:
+def local_means(tables: Tables, probability: float) -> pd.DataFrame:
+    """Mean |cosine| within sets and across, of every model."""
+    sets = at_probability(sets_of(tables, LOCAL), probability)
+    return sets.groupby(MODEL)[["mean_abs_cosine", "mean_abs_cosine_across"]].mean()
+
+
+def cosine_ratio(tables: Tables, probability: float) -> pd.Series:
     """Per seed, the largest over models of mean |cosine| within sets over mean |cosine| across."""
-    means = sets_of(tables, LOCAL).groupby(MODEL)[["mean_abs_cosine", "mean_abs_cosine_across"]].mean()
+    means = local_means(tables, probability)
     return (means["mean_abs_cosine"] / means["mean_abs_cosine_across"]).groupby("seed").max()
 
 
-def cosine_within(tables: Tables) -> pd.Series:
-    return sets_of(tables, LOCAL).groupby(MODEL)["mean_abs_cosine"].mean().groupby("seed").max()
+def cosine_within(tables: Tables, probability: float) -> pd.Series:
+    return local_means(tables, probability)["mean_abs_cosine"].groupby("seed").max()
 
 
-def of_local_models(tables: Tables, column: str, how: str) -> pd.Series:
-    return of_experiment(tables["models"], LOCAL).groupby("seed")[column].agg(how)
+def fewest_represented(tables: Tables, probability: float) -> pd.Series:
+    models = at_probability(of_experiment(tables["models"], LOCAL), probability)
+    return models.groupby("seed")["n_represented"].min()
+
+
+def least_local_dimensionality(tables: Tables, probability: float) -> pd.Series:
+    sets = at_probability(sets_of(tables, LOCAL), probability)
+    return sets.groupby("seed")["local_dimensionality"].min()
+
+
+def total_dimensionality(tables: Tables) -> pd.Series:
+    return of_experiment(tables["models"], LOCAL).groupby("seed")["total_dimensionality"].max()
+
+
+def local_parts(probability: float) -> list[Part]:
+    """What local bases are judged by at one probability, over all restarts."""
+    measures = [
+        ("fewest features represented", fewest_represented, ">=", 19),
+        ("largest ratio of mean |cosine| within sets to across", cosine_ratio, "<=", 0.6),
+        ("largest mean |cosine| within sets", cosine_within, "<=", 0.13),
+        ("least dimensionality of a set on its own, of ten", least_local_dimensionality, ">=", 9.0),
+    ]
+    return [
+        Part(f"{quantity}, p = {probability:g}", lambda t, m=measure: m(t, probability), relation, (threshold,))
+        for quantity, measure, relation, threshold in measures
+    ]
 
 
 # Collapse
@@ -311,18 +336,12 @@ CLAIMS = [
         (LOCAL,),
         ("local_bases",),
         (
-            Part("fewest features represented", lambda t: of_local_models(t, "n_represented", "min"), ">=", (19,)),
-            Part("largest ratio of mean |cosine| within sets to across", cosine_ratio, "<=", (0.6,)),
-            Part("largest mean |cosine| within sets", cosine_within, "<=", (0.13,)),
-            Part(
-                "least dimensionality of a set on its own, of ten",
-                lambda t: pooled(t, LOCAL, "local_dimensionality", "min"),
-                ">=",
-                (9.0,),
-            ),
+            *local_parts(0.03),
+            *local_parts(0.1),
+            *local_parts(0.3),
             Part(
                 "largest dimensionality of both sets together",
-                lambda t: of_local_models(t, "total_dimensionality", "max"),
+                total_dimensionality,
                 "<=",
                 (10.0,),
                 origin="derived",
