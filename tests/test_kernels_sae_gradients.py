@@ -119,14 +119,14 @@ def test_a_zero_decoder_row_has_the_gradient_of_autograd(architecture, encoder):
     np.testing.assert_allclose(gradient["W_dec"], exact["W_dec"], rtol=1e-4, atol=1e-7)
 
 
-def take_a_step(train, architecture, parameters, probability, batch_size):
+def take_a_step(train, architecture, parameters, features, batch_size):
     """Adam's first moment, sums of losses, firing counts and last_active after step 3, at a penalty of .2."""
     packed = flatten(parameters, order(architecture))[None]
     first, sums, fired, last_active = np.zeros_like(packed), np.zeros((3, 1)), *np.full((2, 1, 5), 0)
     train(
         3, update_factors({**TRAINING, "steps": 9}, 0, 1), batch_size, 0.0, np.array([1e-3]),
         np.array([0.2], np.float32), settings(architecture), seed_lanes([7]),
-        *sampling_tables(torch.tensor([probability])), PENTAGON.numpy(),
+        *sampling_tables(features), PENTAGON.numpy(),
         5, packed, first, np.zeros_like(packed), sums, fired, last_active,
     )  # fmt: skip
     return first[0], sums[:, 0], fired[0], last_active[0]
@@ -139,7 +139,7 @@ def test_gradient_of_a_batch(architecture, probability, batch_size):
     # the first moment after one step is (1 - 0.9) times the gradient; the samples are those of the same stream
     parameters = random_autoencoder(architecture, np.random.default_rng(batch_size), 2, 5)
     first, sums, fired, last_active = take_a_step(
-        TRAIN[type(architecture)], architecture, parameters, probability, batch_size
+        TRAIN[type(architecture)], architecture, parameters, SparseFeatures(torch.tensor([probability])), batch_size
     )
     x = draw(probability, batch_size, seed=7)
     losses, exact = gradient_of_specification(architecture, parameters, x @ PENTAGON.double().numpy().T, 0.2)
@@ -151,11 +151,25 @@ def test_gradient_of_a_batch(architecture, probability, batch_size):
 
 
 @every_architecture
+@pytest.mark.parametrize("p", [0.02, 0.3])
+def test_gradient_of_a_batch_with_sets_and_signs(architecture, p):
+    parameters = random_autoencoder(architecture, np.random.default_rng(1), 2, 5)
+    sets = {"correlated_sets": 1, "anticorrelated_sets": 1}
+    features = SparseFeatures(torch.full((1, 5), p), "signed_uniform", **sets)
+    first, sums, _, _ = take_a_step(TRAIN[type(architecture)], architecture, parameters, features, 300)
+    x = draw([p] * 5, 300, seed=7, signed=True, **sets)
+    losses, exact = gradient_of_specification(architecture, parameters, x @ PENTAGON.double().numpy().T, 0.2)
+    assert sums == pytest.approx(parts(losses, 0.2), rel=1e-5, abs=1e-7)
+    np.testing.assert_allclose(first / 0.1, flatten(exact, order(architecture)), rtol=1e-4, atol=1e-6)
+
+
+@every_architecture
 def test_compiled_loops_are_found_again(architecture):
     # as another process finds them: a loop that is put together anew is not compiled anew
     kind, parameters = type(architecture), random_autoencoder(architecture, np.random.default_rng(0), 2, 5)
     again = specialise(loop, kind.__name__, kernel=KERNELS[kind])
-    results = [take_a_step(each, architecture, parameters, [0.2] * 5, 100) for each in (TRAIN[kind], again)]
+    features = SparseFeatures(torch.full((1, 5), 0.2))
+    results = [take_a_step(each, architecture, parameters, features, 100) for each in (TRAIN[kind], again)]
     assert sum(again.stats.cache_hits.values()) == 1
     np.testing.assert_array_equal(results[0][0], results[1][0])
 
@@ -176,6 +190,5 @@ def test_parameters_are_packed_in_the_order_the_kernel_reads(architecture):
 
 def test_every_architecture_of_the_specification_has_a_kernel():
     assert set(KERNELS) == set(saes.ARCHITECTURES.values())
-    assert supports(RELU, SparseFeatures(torch.ones(1, 3)), "cpu")
-    assert not supports(RELU, SparseFeatures(torch.ones(1, 3)), "cuda")
-    assert not supports(RELU, SparseFeatures(torch.ones(1, 3), correlated_sets=1), "cpu")
+    assert supports(RELU, "cpu")
+    assert not supports(RELU, "cuda")

@@ -28,9 +28,10 @@ def fit(
     training = {**TRAINING, **training}
     parameters = architecture.initialise(2, 5, [torch.Generator().manual_seed(seed) for seed in seeds])
     recorder = Recorder(every, Progress("test", training["steps"], stream=io.StringIO()))
+    features = SparseFeatures(torch.full((len(seeds), 5), p))
     stretches, deaths = [], []
     minimise(
-        architecture, parameters, PENTAGON, torch.full((5,), p), torch.tensor(penalties), training, resampling,
+        architecture, parameters, PENTAGON, features, torch.tensor(penalties), training, resampling,
         torch.tensor(rates), list(seeds), recorder, lambda *stretch: stretches.append(stretch),
         lambda dead: deaths.append(dead.clone()),
     )  # fmt: skip
@@ -101,7 +102,7 @@ def test_what_resampling_changes_is_trained_on(architecture):
             parameters[bias][0, 3] += change
 
         minimise(
-            architecture, parameters, PENTAGON, torch.full((5,), 0.2), torch.tensor([0.2]), training,
+            architecture, parameters, PENTAGON, SparseFeatures(torch.full((1, 5), 0.2)), torch.tensor([0.2]), training,
             {**NEVER, "method": "simple"}, torch.tensor([1e-3]), [0], recorder, lambda *stretch: None, resample,
         )  # fmt: skip
         seen[change] = parameters[bias][0]
@@ -123,20 +124,20 @@ def test_final_losses_are_distributed_as_the_specifications(architecture, p):
     n, training = 48, {**TRAINING, "batch_size": 128, "steps": 300}
     penalty, rates, W = torch.full((n,), 0.2), torch.full((n,), 1e-2), PENTAGON
     held_out = SparseFeatures(torch.full((1, 5), p)).sample(20_000, torch.Generator().manual_seed(99)) @ W.T
-    losses = []
+    features, losses = SparseFeatures(torch.full((n, 5), p)), []
     for fused in (True, False):
         generators = [torch.Generator().manual_seed(s + (0 if fused else 1000)) for s in range(n)]
         parameters = architecture.initialise(2, 5, generators)
         recorder = Recorder(300, Progress("test", 300, stream=io.StringIO()))
         if fused:
             minimise(
-                architecture, parameters, W, torch.full((5,), p), penalty, training, NEVER, rates, list(range(n)),
+                architecture, parameters, W, features, penalty, training, NEVER, rates, list(range(n)),
                 recorder, lambda *stretch: None, lambda dead: None,
             )  # fmt: skip
         else:
-            features, batches = SparseFeatures(torch.full((n, 5), p)), torch.Generator().manual_seed(5)
+            batches = torch.Generator().manual_seed(5)
 
-            def loss_of_step(step, parameters=parameters, features=features, batches=batches):
+            def loss_of_step(step, parameters=parameters, batches=batches):
                 h = features.sample(training["batch_size"], batches) @ W.T
                 return architecture.losses(parameters, h, penalty).total
 

@@ -5,10 +5,12 @@ import pytest
 import torch
 from scipy import stats
 
+from superposition.features import SparseFeatures
 from superposition.kernels.random_lanes import natural_logarithm, seed_lanes
 from superposition.kernels.sampling import (
     begin_batch,
     empty_block,
+    join_sets,
     sample_common,
     sample_rare,
     sampling_tables,
@@ -18,9 +20,11 @@ from superposition.kernels.sampling import (
 from superposition.kernels.tiles import TILE, empty_tile
 
 
-def draw(probability, n_samples, seed=0, batches=1, signed=False):
+def draw(probability, n_samples, seed=0, batches=1, signed=False, **sets):
     """(batches * n_samples, n_features) samples, as the kernels draw them: the empty ones last."""
-    last, scale, gap_scale = (table[0] for table in sampling_tables(torch.tensor([probability])))
+    features = SparseFeatures(torch.tensor([probability]), "signed_uniform" if signed else "uniform", **sets)
+    *tables, layout = sampling_tables(features)
+    last, scale, gap_scale = (table[0] for table in tables)
     state = seed_lanes([seed])[0]
     x, (gaps, decisions, magnitudes, cursor) = empty_tile(len(probability)), empty_block()
     drawn = []
@@ -30,11 +34,12 @@ def draw(probability, n_samples, seed=0, batches=1, signed=False):
         while repeats:
             if gap_scale == 0:
                 lanes = sample_common(x, state, last, scale, cursor)
+                join_sets(x, lanes, layout)
             else:
-                lanes = sample_rare(x, n_samples, state, last, gap_scale, cursor, gaps, decisions, magnitudes)
+                lanes = sample_rare(x, n_samples, state, last, gap_scale, layout, cursor, gaps, decisions, magnitudes)
             if lanes == 0:
                 lanes, repeats = 1, take_empty(x, len(probability), cursor)
-            elif signed:
+            elif layout.signed:
                 spread_signs(x, len(probability), lanes)
             drawn.append(np.repeat(x.reshape(-1, TILE)[:, :lanes].T, repeats, axis=0))
     return np.concatenate(drawn)

@@ -84,9 +84,9 @@ def fit_saes(
 
     distribution = make_distribution(features, probability.to(device).expand(n_instances, -1))
     fixed = (penalty, training, resampling, learning_rate)
-    if training["engine"] == "auto" and kernels.supports(architecture, distribution, device):
+    if training["engine"] == "auto" and kernels.supports(architecture, device):
         seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
-        kernels.minimise(architecture, parameters, W, probability, *fixed, seeds, recorder, close_stretch, resample)
+        kernels.minimise(architecture, parameters, W, distribution, *fixed, seeds, recorder, close_stretch, resample)
     else:
         batches = torch_generator(seed, name, "train", device=device)
         _minimise(

@@ -39,12 +39,17 @@ def train_toy_models(
     distribution = make_distribution(experiment["features"], feature_probability(experiment).to(device))
     recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
     snapshots = Snapshots(training)
-    snapshots.take(0, kind.directions(parameters))
-    plain = not attack.any() and not penalty.any() and bool((importance == importance[0]).all())
-    if training["engine"] == "auto" and plain and kernels.supports(model, distribution, device):
+
+    def take_snapshot(step: int) -> None:
+        snapshots.take(step, kind.directions(parameters))
+
+    take_snapshot(0)
+    if training["engine"] == "auto" and kernels.supports(model["kind"], attack, device):
         seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
-        fixed = (importance, training, learning_rate, seeds, recorder)
-        kernels.minimise(model["kind"], parameters, distribution, *fixed)
+        kernels.minimise(
+            model["kind"], parameters, distribution, importance, training, learning_rate, penalty, seeds, recorder,
+            model["output_bias"], take_snapshot,
+        )  # fmt: skip
         return parameters, snapshots.to_table(recorder, name, seed)
 
     batches = torch_generator(seed, name, "train", device=device)
@@ -56,7 +61,7 @@ def train_toy_models(
         return loss + penalty * hidden_activity(model["kind"], parameters, seen) if penalty.any() else loss
 
     def after_step(step: int) -> None:
-        snapshots.take(step + 1, kind.directions(parameters))
+        take_snapshot(step + 1)
 
     trained = parameters if model["output_bias"] else {k: v for k, v in parameters.items() if k != "b_final"}
     minimise(trained, loss_of_step, training, learning_rate, recorder, after_step=after_step)

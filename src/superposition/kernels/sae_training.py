@@ -25,9 +25,11 @@ from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.sampling import (
     begin_batch,
     empty_block,
+    join_sets,
     sample_common,
     sample_rare,
     sampling_tables,
+    spread_signs,
     take_empty,
 )
 from superposition.kernels.tiles import empty_tile
@@ -39,13 +41,13 @@ kernel = relu_sae  # in the loop below it stands for any of them
 
 
 def train(
-    begin, factors, batch_size, weight_decay, learning_rates, penalties, settings, states, last, scale, gap_scale, W,
-    n_latents, parameters, firsts, seconds, sums, fired, last_active,
+    begin, factors, batch_size, weight_decay, learning_rates, penalties, settings, states, last, scale, gap_scale,
+    layout, W, n_latents, parameters, firsts, seconds, sums, fired, last_active,
 ):  # fmt: skip
     """Train every instance from step `begin` on for len(factors) steps, one after another.
 
     Args:
-        factors: see update_factors; states: see seed_lanes; last, scale, gap_scale: see sampling_tables
+        factors: see update_factors; states: see seed_lanes; last, scale, gap_scale, layout: see sampling_tables
         settings: float32, the fields of the architecture
         W: (d_in, n_features)
         parameters, firsts, seconds: (instances, size) the kernel's ORDER, see pack, and Adam's moments of them
@@ -69,10 +71,15 @@ def train(
             while repeats > 0:
                 if gap_scale[i] == 0:
                     lanes = sample_common(x, state, last_i, scale_i, cursor)
+                    join_sets(x, lanes, layout)
                 else:
-                    lanes = sample_rare(x, batch_size, state, last_i, gap_scale[i], cursor, gaps, decisions, magnitudes)
+                    lanes = sample_rare(
+                        x, batch_size, state, last_i, gap_scale[i], layout, cursor, gaps, decisions, magnitudes
+                    )
                 if lanes == 0:
                     lanes, repeats = 1, take_empty(x, n_features, cursor)
+                elif layout.signed:
+                    spread_signs(x, n_features, lanes)
                 if repeats > 0:
                     reconstruction, sparsity, other = kernel.add_gradient(
                         x, lanes, repeats, batch_size, penalties[i], settings, W, room, fired_now
@@ -92,16 +99,16 @@ def train(
 TRAIN = {kind: specialise(train, kind.__name__, kernel=module) for kind, module in KERNELS.items()}
 
 
-def supports(architecture: Architecture, distribution: SparseFeatures, device: torch.device | str) -> bool:
-    """Whether `minimise` can fit this architecture to activations of these features there."""
-    return type(architecture) in KERNELS and distribution.is_independent and torch.device(device).type == "cpu"
+def supports(architecture: Architecture, device: torch.device | str) -> bool:
+    """Whether `minimise` can fit this architecture there."""
+    return type(architecture) in KERNELS and torch.device(device).type == "cpu"
 
 
 def minimise(
     architecture: Architecture,
     parameters: dict[str, Tensor],
     W: Tensor,
-    probability: Tensor,
+    distribution: SparseFeatures,
     penalty: Tensor,
     training: dict,
     resampling: dict,
@@ -111,11 +118,11 @@ def minimise(
     close_stretch: Callable[[int, Tensor, Tensor, Tensor], None],
     resample: Callable[[Tensor], None],
 ) -> None:
-    """Train `parameters` in place on fresh activations h = W x, x of `features.SparseFeatures`.
+    """Train `parameters` in place on fresh activations h = W x of samples x of `distribution`.
 
     Args:
         parameters: those of the architecture, see `saes`, on the CPU
-        W: (d_in, n_features); probability: (n_features,); penalty, learning_rate: (instances,)
+        W: (d_in, n_features); distribution: of as many instances; penalty, learning_rate: (instances,)
         training, resampling: those blocks of the configuration
         seeds: one per instance, of its own stream of samples: an instance's result does not depend on the others
         close_stretch: called where the recorder ends a stretch, with the step, the stretch's mean reconstruction and
@@ -131,7 +138,7 @@ def minimise(
     fixed = (
         batch_size, float(training["weight_decay"]), learning_rate.double().numpy(), penalty.numpy(),
         np.array(astuple(architecture), np.float32), seed_lanes(seeds),
-        *sampling_tables(probability.expand(n_instances, -1)), W.contiguous().numpy(), n_latents,
+        *sampling_tables(distribution), W.contiguous().numpy(), n_latents,
         packed, np.zeros_like(packed), np.zeros_like(packed),
     )  # fmt: skip
     sums, fired = np.zeros((3, n_instances)), np.zeros((n_instances, n_latents), np.int64)

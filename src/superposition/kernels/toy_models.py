@@ -1,9 +1,10 @@
 """The training step of the toy models, fused; `superposition.toy_models` is its specification.
 
-Every kind is h = max(W_in x, c_h), x' = max(W_out h + b, c_o), the corners c being 0 (ReLU) or minus infinity (none).
+Every kind is h = f(W_in x + b_hidden), x' = g(W_out h + b_final); f is a ReLU or nothing, and `output_functions` has g.
 W_out is kept as its transpose V, which has the shape of W_in; in tied kinds the two are the same memory.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +14,13 @@ from torch import Tensor
 from superposition.features import SparseFeatures
 from superposition.kernels.adam import pack, unpack, update, update_factors
 from superposition.kernels.compilation import jit, jit_inlined
+from superposition.kernels.output_functions import NUMBERS, to_residual
 from superposition.kernels.products import add_outer_product, multiply
 from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.sampling import (
     begin_batch,
     empty_block,
+    join_sets,
     sample_common,
     sample_rare,
     sampling_tables,
@@ -28,22 +31,24 @@ from superposition.kernels.tiles import empty_tile, start_of
 from superposition.toy_models import KINDS, identity
 from superposition.training import Recorder, check_finite
 
-CORNER = {identity: np.float32(-np.inf), torch.relu: np.float32(0)}
+RECTIFIED = {identity: False, torch.relu: True}
 ABSOLUTE = {identity: False, torch.abs: True}
 
 
 class Form(NamedTuple):
-    """What tells one kind from another."""
+    """What tells one model from another."""
 
     tied: bool
-    hidden_corner: np.float32
-    output_corner: np.float32
+    rectified: bool  # f is a ReLU
+    output: int  # the number of g, see output_functions
     absolute: bool  # the target is |x|, not x
+    hidden_bias: bool  # there is a b_hidden
 
 
-def form_of(kind: str) -> Form:
+def form_of(kind: str, parameters: dict[str, Tensor]) -> Form:
     model = KINDS[kind]
-    return Form(model.tied, CORNER[model.hidden], CORNER[model.output], ABSOLUTE[model.target])
+    functions = RECTIFIED[model.hidden], NUMBERS[model.output], ABSOLUTE[model.target]
+    return Form(model.tied, *functions, "b_hidden" in parameters)
 
 
 @jit_inlined
@@ -65,86 +70,99 @@ def mask(grad_h, h, rows, lanes):
 
 
 @jit_inlined
-def to_residual(pre, x, lanes, weight, importance, corner, absolute, grad_b):
-    """Turn W_out h + b into g = 2 weight I (x' - y) where it exceeds the corner, and 0 elsewhere; returns the loss."""
-    loss = 0.0
-    for i in range(len(importance)):
-        squares = sum_g = np.float32(0)
-        factor = np.float32(2) * weight * importance[i]
-        row = start_of(i)
+def penalise(grad_h, h, rows, lanes, weight):
+    """Add the gradient of weight sum |h| to grad_h; returns that sum."""
+    total = 0.0
+    for k in range(rows):
+        row, row_sum = start_of(k), np.float32(0)
         for lane in range(np.uintp(lanes)):
-            at = row + lane
-            y = abs(x[at]) if absolute else x[at]
-            # this way round a NaN passes the corner, and so reaches the loss
-            error = (corner if pre[at] <= corner else pre[at]) - y
-            g = np.float32(0) if pre[at] <= corner else factor * error
-            squares += error * error
-            sum_g += g
-            pre[at] = g
-        grad_b[i] += sum_g
-        loss += weight * importance[i] * squares
-    return loss
+            value = h[row + lane]
+            sign = np.float32(1) if value > 0 else np.float32(-1)
+            grad_h[row + lane] += np.float32(0) if value == 0 else weight * sign
+            row_sum += abs(value)
+        total += weight * row_sum
+    return total
+
+
+@jit_inlined
+def add_sums(tile, lanes, sums):
+    """sums[k] += sum_lane tile[k, lane]"""
+    for k in range(len(sums)):
+        row, row_sum = start_of(k), np.float32(0)
+        for lane in range(np.uintp(lanes)):
+            row_sum += tile[row + lane]
+        sums[k] += row_sum
 
 
 @jit
 def add_gradient(
-    x, lanes, weight, form, W_in, V, W_out, b, importance, h, g, grad_h, zeros, grad_W_in, grad_V, grad_b
+    x, lanes, weight, form, W_in, V, W_out, b_hidden, b_final, importance, penalty, h, g, grad_h, zeros,
+    grad_W_in, grad_V, grad_b_hidden, grad_b_final,
 ):  # fmt: skip
-    """Add a tile's part of the gradient to grad_W_in, grad_V, grad_b; returns its part of the loss.
+    """Add a tile's part of the gradient to the four of grad_W_in to grad_b_final; returns its part of the loss.
 
     Args:
         x: a tile of n_features rows, one sample per lane
-        weight: factor of every sample in loss = sum_lane weight sum_i I_i (y_i - x'_i)^2
-        W_in, V, W_out: (n_hidden, n_features), the same, and V's transpose; b, importance: (n_features,)
+        weight: of every sample in loss = sum_lane weight (sum_i I_i (y_i - x'_i)^2 + penalty sum_k |h_k|)
+        W_in, V, W_out: (n_hidden, n_features), the same, and V's transpose; b_final, importance: (n_features,)
+        b_hidden, zeros: (n_hidden,); grad_b_hidden: (n_hidden,), or (0,) for a model without
         h, g, grad_h: room for tiles of n_hidden, n_features, n_hidden rows
-        zeros: (n_hidden,)
     """
-    multiply(W_in, x, zeros, h, lanes)
-    if form.hidden_corner == 0:
-        rectify(h, len(zeros), lanes)  # h = max(W_in x, c_h)
-    multiply(W_out, h, b, g, lanes)  # W_out h + b
-    loss = to_residual(g, x, lanes, weight, importance, form.output_corner, form.absolute, grad_b)
-    multiply(V, g, zeros, grad_h, lanes)  # dL/dh = V g, with g = dL / d(W_out h + b)
-    if form.hidden_corner == 0:
-        mask(grad_h, h, len(zeros), lanes)  # dL / d(W_in x)
+    n_hidden = len(zeros)
+    multiply(W_in, x, b_hidden, h, lanes)
+    if form.rectified:
+        rectify(h, n_hidden, lanes)  # h = f(W_in x + b_hidden)
+    multiply(W_out, h, b_final, g, lanes)  # z = W_out h + b_final, of which g = dL/dz is made
+    loss = to_residual(form.output, g, x, lanes, weight, importance, form.absolute, grad_b_final)
+    multiply(V, g, zeros, grad_h, lanes)  # dL/dh = V g
+    penalised = n_hidden * (penalty > 0)  # branches around calls make references to arrays be counted, which costs
+    loss += penalise(grad_h, h, penalised, lanes, weight * penalty)
+    if form.rectified:
+        mask(grad_h, h, n_hidden, lanes)  # dL / d(W_in x + b_hidden)
+    add_sums(grad_h, lanes, grad_b_hidden)
     add_outer_product(h, g, grad_V, lanes)  # dL/dV = h g^T
-    add_outer_product(grad_h, x, grad_W_in, lanes)  # dL/dW_in = dL/d(W_in x) x^T
+    add_outer_product(grad_h, x, grad_W_in, lanes)  # dL/dW_in = dL/d(W_in x + b_hidden) x^T
     return loss
 
 
 @jit
-def views(packed, tied, n_hidden, n_features):
-    """W_in, V and b_final in one instance's packed parameters, or in their gradient."""
+def views(packed, form, n_hidden, n_features):
+    """W_in, V, b_hidden (of length 0 if the model has none) and b_final in an instance's packed parameters, or in their
+    gradient."""
     size = n_hidden * n_features
-    begin = 0 if tied else size
-    matrices = packed[:size].reshape(n_hidden, n_features), packed[begin : begin + size].reshape(n_hidden, n_features)
-    return matrices[0], matrices[1], packed[begin + size :]
+    begin = 0 if form.tied else size
+    end = begin + size
+    n_biases = n_hidden if form.hidden_bias else 0
+    W_in, V = packed[:size].reshape(n_hidden, n_features), packed[begin:end].reshape(n_hidden, n_features)
+    return W_in, V, packed[end : end + n_biases], packed[end + n_biases :]
 
 
 @jit
 def train(
-    factors, batch_size, weight_decay, learning_rates, states, last, scale, gap_scale, signed, importance, form,
-    n_hidden, parameters, firsts, seconds,
+    factors, batch_size, weight_decay, learning_rates, penalties, states, last, scale, gap_scale, layout, importance,
+    form, n_hidden, n_trained, parameters, firsts, seconds,
 ):  # fmt: skip
     """Train every instance for len(factors) steps, one after another; (instances,) sums of their losses.
 
     Args:
-        factors: see update_factors; states: see seed_lanes; last, scale, gap_scale: see sampling_tables
-        signed: whether magnitudes are U[-1, 1), not U[0, 1)
+        factors: see update_factors; states: see seed_lanes; last, scale, gap_scale, layout: see sampling_tables
+        penalties: (instances,), of mean_batch sum_k |h_k| in the loss; importance: (instances, n_features)
+        n_trained: how many of an instance's parameters are trained, the first of them
         parameters, firsts, seconds: (instances, size), see pack and ordered, and Adam's moments of them
     """
     n_instances, n_features = last.shape
-    x, g = empty_tile(n_features), empty_tile(n_features)
-    h, grad_h = empty_tile(n_hidden), empty_tile(n_hidden)
-    gaps, decisions, magnitudes, cursor = empty_block()
+    x, (gaps, decisions, magnitudes, cursor) = empty_tile(n_features), empty_block()
+    h, g, grad_h = empty_tile(n_hidden), empty_tile(n_features), empty_tile(n_hidden)
     zeros, gradient = np.zeros(n_hidden, np.float32), np.empty(parameters.shape[1], np.float32)
-    grad_W_in, grad_V, grad_b = views(gradient, form.tied, n_hidden, n_features)
-    per_sample = 1 / (batch_size * n_features)
-    losses = np.zeros(n_instances)
+    grad_W_in, grad_V, grad_b_hidden, grad_b_final = views(gradient, form, n_hidden, n_features)
+    per_sample, losses = 1 / (batch_size * n_features), np.zeros(n_instances)
     for i in range(n_instances):
         own, first, second, state, last_i, scale_i = parameters[i], firsts[i], seconds[i], states[i], last[i], scale[i]
-        W_in, V, b = views(own, form.tied, n_hidden, n_features)
-        W_out = V.T
+        W_in, V, b_hidden, b_final = views(own, form, n_hidden, n_features)
+        if not form.hidden_bias:
+            b_hidden = zeros
+        W_out, importance_i, trained = V.T, importance[i], own[:n_trained]
+        penalty = np.float32(n_features * penalties[i])
         for step in range(len(factors)):
             gradient[:] = 0
             begin_batch(cursor, batch_size)
@@ -152,35 +170,37 @@ def train(
             while repeats > 0:
                 if gap_scale[i] == 0:
                     lanes = sample_common(x, state, last_i, scale_i, cursor)
+                    join_sets(x, lanes, layout)
                 else:
-                    lanes = sample_rare(x, batch_size, state, last_i, gap_scale[i], cursor, gaps, decisions, magnitudes)
+                    lanes = sample_rare(
+                        x, batch_size, state, last_i, gap_scale[i], layout, cursor, gaps, decisions, magnitudes
+                    )
                 if lanes == 0:
                     lanes, repeats = 1, take_empty(x, n_features, cursor)
-                elif signed:
+                elif layout.signed:
                     spread_signs(x, n_features, lanes)
                 if repeats > 0:
                     weight = np.float32(repeats * per_sample)
                     losses[i] += add_gradient(
-                        x, lanes, weight, form, W_in, V, W_out, b, importance, h, g, grad_h, zeros,
-                        grad_W_in, grad_V, grad_b,
+                        x, lanes, weight, form, W_in, V, W_out, b_hidden, b_final, importance_i, penalty,
+                        h, g, grad_h, zeros, grad_W_in, grad_V, grad_b_hidden, grad_b_final,
                     )  # fmt: skip
-            update(own, gradient, first, second, factors, step, learning_rates[i], weight_decay)
+            update(trained, gradient, first, second, factors, step, learning_rates[i], weight_decay)
     return losses
 
 
-def supports(model: dict, distribution: SparseFeatures, device: torch.device | str) -> bool:
-    """Whether `minimise` can train this model (the block of the configuration) on these features there."""
-    kind = KINDS[model["kind"]]
-    known = kind.hidden in CORNER and kind.output in CORNER and kind.target in ABSOLUTE
-    plain = model["output_bias"] and not model["hidden_bias"]
-    return known and plain and distribution.is_independent and torch.device(device).type == "cpu"
+def supports(kind: str, attack: Tensor, device: torch.device | str) -> bool:
+    """Whether `minimise` can train this kind of model there: it has no attacks (instances,), and needs a CPU."""
+    model = KINDS[kind]
+    known = model.hidden in RECTIFIED and model.output in NUMBERS and model.target in ABSOLUTE
+    return known and not attack.any() and torch.device(device).type == "cpu"
 
 
 def ordered(kind: str, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The parameters as the kernel packs them: W_in, V if it is another matrix, b_final. Views of the given ones."""
-    if KINDS[kind].tied:
-        return {"W": parameters["W"], "b_final": parameters["b_final"]}
-    return {"W_1": parameters["W_1"], "V": parameters["W_2"].mT, "b_final": parameters["b_final"]}
+    """The parameters as the kernel packs them: W_in, V if it is another matrix, b_hidden if there is one, b_final.
+    Views of the given ones."""
+    tied = {"W": parameters["W"]} if KINDS[kind].tied else {"W_1": parameters["W_1"], "V": parameters["W_2"].mT}
+    return tied | {name: parameters[name] for name in ("b_hidden", "b_final") if name in parameters}
 
 
 def minimise(
@@ -190,30 +210,38 @@ def minimise(
     importance: Tensor,
     training: dict,
     learning_rate: Tensor,
+    penalty: Tensor,
     seeds: list[int],
     recorder: Recorder,
+    train_output_bias: bool = True,
+    after_stretch: Callable[[int], None] | None = None,
 ) -> None:
-    """Train `parameters` in place on fresh samples of `features.SparseFeatures`, as `training.minimise` does.
+    """Train `parameters` in place on fresh samples of `distribution`, as `training.minimise` does.
 
     Args:
         kind: one of `superposition.toy_models.KINDS`; parameters: its parameters, on the CPU
-        importance: (instances, n_features), alike in all; learning_rate: (instances,)
+        importance: (instances, n_features); learning_rate, penalty: (instances,), the latter of mean sum_k |h_k|
         training: the `training` block of the configuration
         seeds: one per instance, of its own stream of samples: an instance's result does not depend on the others
+        train_output_bias: whether b_final is trained, or stays as it is
+        after_stretch: called with the step where the recorder ends a stretch; `parameters` are those of that step
     """
     in_order = ordered(kind, parameters)
     packed = pack(in_order)
-    n_hidden = KINDS[kind].directions(parameters).shape[1]
+    n_instances, n_hidden, n_features = KINDS[kind].directions(parameters).shape
+    n_trained = packed.shape[1] - (0 if train_output_bias else n_features)
     fixed = (
-        training["batch_size"], float(training["weight_decay"]), learning_rate.double().numpy(), seed_lanes(seeds),
-        *sampling_tables(distribution.probability), distribution.magnitude == "signed_uniform",
-        importance[0].numpy(), form_of(kind), n_hidden,
+        training["batch_size"], float(training["weight_decay"]), learning_rate.double().numpy(),
+        penalty.float().numpy(), seed_lanes(seeds), *sampling_tables(distribution),
+        importance.float().expand(n_instances, -1).contiguous().numpy(), form_of(kind, parameters), n_hidden, n_trained,
         packed, np.zeros_like(packed), np.zeros_like(packed),
     )  # fmt: skip
     for begin in range(0, training["steps"], recorder.every):
         end = min(begin + recorder.every, training["steps"])
         losses = train(update_factors(training, begin, end), *fixed)
         recorder.record(end, torch.from_numpy(losses).float(), learning_rate)
-    unpack(packed, in_order)
+        unpack(packed, in_order)
+        if after_stretch:
+            after_stretch(end)
     for name, parameter in parameters.items():
         check_finite(parameter, training["steps"], learning_rate, name)
