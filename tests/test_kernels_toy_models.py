@@ -69,8 +69,9 @@ def gradient_of_tile(kind, parameters, x, importance, penalty):
     zeros = np.zeros(n_hidden, np.float32)
     W_in, V, b_hidden, b_final = views(packed, form, n_hidden, n_features)
     loss = add_gradient(
-        as_tile(x), lanes, np.float32(1 / lanes), form, W_in, V, V.T, b_hidden if form.hidden_bias else zeros, b_final,
-        importance.astype(np.float32), np.float32(penalty),
+        as_tile(x), lanes, np.float32(1 / (lanes * n_features)), form,
+        W_in, V, V.T, b_hidden if form.hidden_bias else zeros, b_final,
+        importance.astype(np.float32), np.float32(n_features * penalty),
         empty_tile(n_hidden), empty_tile(n_features), empty_tile(n_hidden), zeros,
         *views(gradient, form, n_hidden, n_features),
     )  # fmt: skip

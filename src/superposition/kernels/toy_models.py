@@ -96,27 +96,27 @@ def add_sums(tile, lanes, sums):
 
 @jit
 def add_gradient(
-    x, lanes, share, form, W_in, V, W_out, b_hidden, b_final, importance, penalty, h, g, grad_h, zeros,
+    x, lanes, weight, form, W_in, V, W_out, b_hidden, b_final, importance, penalty, h, g, grad_h, zeros,
     grad_W_in, grad_V, grad_b_hidden, grad_b_final,
 ):  # fmt: skip
-    """Add a tile's part of the gradient to `gradients`; returns its part of the loss.
+    """Add a tile's part of the gradient to the four of grad_W_in to grad_b_final; returns its part of the loss.
 
     Args:
         x: a tile of n_features rows, one sample per lane
-        share: of the batch, that each lane stands for
-        parameters, gradients: see views; importance: (n_features,)
-        penalty: weight of mean_batch sum_k |h_k| in the loss
-        room: tiles of n_hidden, n_features, n_hidden rows, and zeros (n_hidden,)
+        weight: of every sample in loss = sum_lane weight (sum_i I_i (y_i - x'_i)^2 + penalty sum_k |h_k|)
+        W_in, V, W_out: (n_hidden, n_features), the same, and V's transpose; b_final, importance: (n_features,)
+        b_hidden, zeros: (n_hidden,); grad_b_hidden: (n_hidden,), or (0,) for a model without
+        h, g, grad_h: room for tiles of n_hidden, n_features, n_hidden rows
     """
-    n_hidden, n_features = V.shape
+    n_hidden = len(zeros)
     multiply(W_in, x, b_hidden, h, lanes)
     if form.rectified:
         rectify(h, n_hidden, lanes)  # h = f(W_in x + b_hidden)
     multiply(W_out, h, b_final, g, lanes)  # z = W_out h + b_final, of which g = dL/dz is made
-    weight = share / np.float32(n_features)
     loss = to_residual(form.output, g, x, lanes, weight, importance, form.absolute, grad_b_final)
     multiply(V, g, zeros, grad_h, lanes)  # dL/dh = V g
-    loss += penalise(grad_h, h, n_hidden * (penalty > 0), lanes, penalty * share)
+    penalised = n_hidden * (penalty > 0)  # branches around calls make references to arrays be counted, which costs
+    loss += penalise(grad_h, h, penalised, lanes, weight * penalty)
     if form.rectified:
         mask(grad_h, h, n_hidden, lanes)  # dL / d(W_in x + b_hidden)
     add_sums(grad_h, lanes, grad_b_hidden)
@@ -127,8 +127,8 @@ def add_gradient(
 
 @jit
 def views(packed, form, n_hidden, n_features):
-    """W_in, V, V's transpose W_out, b_hidden (zeros that nothing trains if the model has none) and b_final in one
-    instance's packed parameters, or in their gradient."""
+    """W_in, V, b_hidden (of length 0 if the model has none) and b_final in an instance's packed parameters, or in their
+    gradient."""
     size = n_hidden * n_features
     begin = 0 if form.tied else size
     end = begin + size
@@ -146,7 +146,7 @@ def train(
 
     Args:
         factors: see update_factors; states: see seed_lanes; last, scale, gap_scale, layout: see sampling_tables
-        penalties: (instances,) float32, see add_gradient; importance: (instances, n_features)
+        penalties: (instances,), of mean_batch sum_k |h_k| in the loss; importance: (instances, n_features)
         n_trained: how many of an instance's parameters are trained, the first of them
         parameters, firsts, seconds: (instances, size), see pack and ordered, and Adam's moments of them
     """
@@ -155,13 +155,14 @@ def train(
     h, g, grad_h = empty_tile(n_hidden), empty_tile(n_features), empty_tile(n_hidden)
     zeros, gradient = np.zeros(n_hidden, np.float32), np.empty(parameters.shape[1], np.float32)
     grad_W_in, grad_V, grad_b_hidden, grad_b_final = views(gradient, form, n_hidden, n_features)
-    losses = np.zeros(n_instances)
+    per_sample, losses = 1 / (batch_size * n_features), np.zeros(n_instances)
     for i in range(n_instances):
         own, first, second, state, last_i, scale_i = parameters[i], firsts[i], seconds[i], states[i], last[i], scale[i]
         W_in, V, b_hidden, b_final = views(own, form, n_hidden, n_features)
         if not form.hidden_bias:
             b_hidden = zeros
         W_out, importance_i, trained = V.T, importance[i], own[:n_trained]
+        penalty = np.float32(n_features * penalties[i])
         for step in range(len(factors)):
             gradient[:] = 0
             begin_batch(cursor, batch_size)
@@ -179,9 +180,9 @@ def train(
                 elif layout.signed:
                     spread_signs(x, n_features, lanes)
                 if repeats > 0:
-                    share = np.float32(repeats / batch_size)
+                    weight = np.float32(repeats * per_sample)
                     losses[i] += add_gradient(
-                        x, lanes, share, form, W_in, V, W_out, b_hidden, b_final, importance_i, penalties[i],
+                        x, lanes, weight, form, W_in, V, W_out, b_hidden, b_final, importance_i, penalty,
                         h, g, grad_h, zeros, grad_W_in, grad_V, grad_b_hidden, grad_b_final,
                     )  # fmt: skip
             update(trained, gradient, first, second, factors, step, learning_rates[i], weight_decay)
