@@ -48,8 +48,8 @@ def draw_dimensionality(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     line = np.geomspace(*ax.get_xlim(), 100)
     ax.plot(line, n_hidden / line, color=GREY, linewidth=0.9, linestyle=DASHES, zorder=0)
     ax.set(ylim=(-0.02, 1.02 * n_hidden / sizes[0] + 0.12), ylabel="dimensionality $D$")
-    middle = sizes[min(2, len(sizes) - 1)] * 1.15
-    ax.annotate("$m/T$", (middle, n_hidden / middle), (4, 3), textcoords="offset points", color=GREY, fontsize=SMALL)
+    place = (sizes[0] / 0.9, 0.9 * n_hidden / sizes[0])
+    ax.annotate("$m/T$", place, (5, 2), textcoords="offset points", color=GREY, fontsize=SMALL)
     for height, name, color in ((0.86, "features", FEATURE), (0.76, "training samples", POINT)):
         ax.text(0.995, height, name, color=color, transform=ax.transAxes, ha="right", va="top", fontsize=BASE)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator, SymmetricalLogLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from superposition.plotting import FAINT, GREY, SMALL, SWEEPS
 from superposition.regimes import Regimes, find_regimes
@@ -53,10 +53,9 @@ def format_excess(ax: Axes) -> None:
     """An axis of test losses (values are less 1): linear near 1, what predicting 0 costs, and logarithmic beyond."""
     ax.set_yscale("symlog", linthresh=EXCESS_LINEAR, linscale=0.8)
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
-    ax.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=EXCESS_LINEAR))
     low, high = ax.get_ylim()
-    steps = [0.01, 0.1, 1, 10, 100, 1_000, 10_000, 100_000]
-    ticks = [0, *(sign * step for step in steps for sign in (-1, 1) if low <= sign * step <= high)]
+    losses = [0.9, 0.99, 1, 1.01, 1.1, 2, 10, 100, 1_000, 10_000, 100_000]
+    ticks = [loss - 1 for loss in losses if low <= loss - 1 <= high]
     ax.yaxis.set_major_locator(FixedLocator(ticks))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1 + value:,.6g}"))
     ax.yaxis.set_minor_locator(NullLocator())
