@@ -19,7 +19,4 @@ rule judge_claims:
     message:
         "Judging the claims"
     shell:
-        "{params.python} -m scripts.judge_claims --spec {params.spec:q} --claims {output.claims}"
-        " --models {input.models} --features {input.features} --sets {input.sets} --neurons {input.neurons}"
-        " --dynamics {input.dynamics} --saes {input.saes} --latents {input.latents}"
-        " --finite_models {input.finite_models} > {log} 2>&1"
+        "{params.python} -m scripts.judge_claims --spec {params.spec:q} --claims {output.claims} > {log} 2>&1"

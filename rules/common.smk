@@ -8,6 +8,7 @@
 import json
 import math
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -20,6 +21,7 @@ sys.path.insert(0, str(SOURCE))
 from pipeline.configuration import ConfigurationError, load_configuration, load_yaml
 from pipeline.fingerprint import FingerprintError, fingerprint
 from pipeline.work import work_behind, work_of_finite_data, work_of_saes
+from scripts.reads import list_reads
 
 CONFIGURATION = PROJECT / "config.yaml"
 
@@ -57,6 +59,8 @@ SEEDS |= {name: SEEDS[block["toy_model"]] for name, block in SAES.items()}
 FILMS = [name for name, figure in FIGURES.items() if figure["film"]]
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
 TOY_MODEL_TABLES = ("models", "features", "sets", "neurons", "hidden_samples", "dynamics", "training_history")
+CLAIM_TABLES = ("models", "features", "sets", "neurons", "dynamics", "saes", "latents", "finite_models")
+EVERYTHING = (TOY_MODELS, SAES, FINITE_DATA)
 SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
 FINITE_DATA_TABLES = ("finite_models", "finite_features", "training_points", "finite_history")
 
@@ -165,7 +169,7 @@ def describe_finite_data(wildcards):
 
 
 def describe_claims(wildcards):
-    return {"experiments": sorted([*TOY_MODELS, *SAES, *FINITE_DATA])}
+    return {"experiments": sorted([*TOY_MODELS, *SAES, *FINITE_DATA])} | describe_reads(*EVERYTHING, CLAIM_TABLES)
 
 
 def drawing_module(wildcards):
@@ -178,35 +182,35 @@ def describe_figure(wildcards):
     experiments = {name: TOY_MODELS[name] for name in figure["toy_models"]}
     experiments |= {name: SAES[name] for name in figure["saes"]}
     experiments |= {name: FINITE_DATA[name] for name in figure["finite_data"]}
-    drawing = hash_code(drawing_module(wildcards))
-    return {"drawing": drawing, "experiments": experiments, "order": list(experiments)}
+    drawing = {"drawing": hash_code(drawing_module(wildcards)), "experiments": experiments, "order": list(experiments)}
+    return drawing | describe_reads(figure["toy_models"], figure["saes"], figure["finite_data"])
 
 
 def describe_paper(wildcards):
     return {"config": config}
 
 
-def tables_of(toy_models, saes, finite_data):
-    """Table name -> its files, for all seeds of the named experiments."""
-    files = {}
-    for tables, names, wildcard in (
-        (TOY_MODEL_TABLES, toy_models, "experiment"),
-        (SAE_TABLES, saes, "sae"),
-        (FINITE_DATA_TABLES, finite_data, "finite_data"),
-    ):
-        for table in tables:
-            path = TABLES[table]["path"]
-            files[table] = [path.format(**{wildcard: name, "seed": seed}) for name in names for seed in SEEDS[name]]
-    return files
+def describe_reads(toy_models, saes, finite_data, only=None):
+    """What a step reads of the measured tables, as patterns: the files of many seeds would make too long a command."""
+    reads = {}
+    for tables, names in ((TOY_MODEL_TABLES, toy_models), (SAE_TABLES, saes), (FINITE_DATA_TABLES, finite_data)):
+        for table in tables if names else ():
+            if only is None or table in only:
+                path = re.sub("{(experiment|sae|finite_data)}", "{name}", TABLES[table]["path"])
+                reads[table] = {"path": path, "names": list(names)}
+    return {
+        "reads": reads,
+        "seeds": {name: [SEEDS[name][0], len(SEEDS[name])] for name in (*toy_models, *saes, *finite_data)},
+    }
 
 
 def tables_of_figure(wildcards):
     figure = FIGURES[wildcards.figure]
-    return tables_of(figure["toy_models"], figure["saes"], figure["finite_data"])
+    return list_reads(describe_reads(figure["toy_models"], figure["saes"], figure["finite_data"]))
 
 
 def tables_of_claims(wildcards):
-    return tables_of(list(TOY_MODELS), list(SAES), list(FINITE_DATA))
+    return list_reads(describe_reads(*EVERYTHING, CLAIM_TABLES))
 
 
 def weights_of_toy_model(wildcards):

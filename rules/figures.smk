@@ -21,12 +21,7 @@ rule draw_figure:
     message:
         "Drawing {wildcards.figure}"
     shell:
-        "{params.python} -m {params.module} --spec {params.spec:q} --pdf {output.pdf} --png {output.png}"
-        " --models {input.models} --features {input.features} --sets {input.sets} --neurons {input.neurons}"
-        " --hidden_samples {input.hidden_samples} --dynamics {input.dynamics}"
-        " --training_history {input.training_history} --saes {input.saes} --latents {input.latents}"
-        " --single_feature_responses {input.single_feature_responses} --sae_history {input.sae_history}"
-        " > {log} 2>&1"
+        "{params.python} -m {params.module} --spec {params.spec:q} --pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 
 rule draw_film:
@@ -45,11 +40,4 @@ rule draw_film:
     message:
         "Drawing the film of {wildcards.figure}"
     shell:
-        "{params.python} -m {params.module} --spec {params.spec:q} --gif {output.gif}"
-        " --models {input.models} --features {input.features} --sets {input.sets} --neurons {input.neurons}"
-        " --hidden_samples {input.hidden_samples} --dynamics {input.dynamics}"
-        " --training_history {input.training_history} --saes {input.saes} --latents {input.latents}"
-        " --single_feature_responses {input.single_feature_responses} --sae_history {input.sae_history}"
-        " --finite_models {input.finite_models} --finite_features {input.finite_features}"
-        " --training_points {input.training_points} --finite_history {input.finite_history}"
-        " > {log} 2>&1"
+        "{params.python} -m {params.module} --spec {params.spec:q} --gif {output.gif} > {log} 2>&1"

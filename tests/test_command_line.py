@@ -9,6 +9,7 @@ import pytest
 from builders import ROOT, toy_model
 
 from scripts.command_line import provenance, run
+from scripts.reads import list_reads
 from superposition.storage import StorageError
 from superposition.training import DivergenceError
 
@@ -34,6 +35,14 @@ def test_step_gets_specification_and_paths(monkeypatch):
         "latents": [],
         "gpus": 1,
     }
+
+
+def test_tables_that_a_step_reads():
+    reads = {"models": {"path": "m/{name}/{seed}.parquet", "names": ["a", "b"]}}
+    reads |= {"saes": {"path": "s/{name}/{seed}.parquet", "names": ["c"]}}
+    found = list_reads({"reads": reads, "seeds": {"a": [0, 2], "b": [1, 1], "c": [7, 1]}})
+    assert found["models"] == ["m/a/0.parquet", "m/a/1.parquet", "m/b/1.parquet"]
+    assert found["saes"] == ["s/c/7.parquet"]
 
 
 @pytest.mark.parametrize(

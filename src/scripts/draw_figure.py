@@ -7,39 +7,26 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scripts.command_line import provenance, run
+from scripts.reads import list_reads
 from superposition.plotting import save_figure
 from superposition.storage import load_tables
 
-TABLES = [
-    "models",
-    "features",
-    "sets",
-    "neurons",
-    "dynamics",
-    "hidden_samples",
-    "training_history",
-    "saes",
-    "latents",
-    "single_feature_responses",
-    "sae_history",
-    "finite_models",
-    "finite_features",
-    "training_points",
-    "finite_history",
-]
-
 
 def draw_figure(draw: Callable[[dict[str, pd.DataFrame], dict[str, dict]], Figure]) -> None:
-    """Call `draw` with what the command line names.
+    """Call `draw` with what the specification names.
 
     Args:
         draw: (tables by name, each with the rows of all experiments and seeds; configuration blocks by experiment id,
             in the order of the figure's own block)
     """
 
-    def step(spec: dict, pdf: str, png: str, **tables: list[str]) -> None:
-        experiments = {name: spec["experiments"][name] for name in spec["order"]}
-        figure = draw({name: load_tables(paths, name) for name, paths in tables.items() if paths}, experiments)
-        save_figure(figure, pdf, png, provenance(spec))
+    def step(spec: dict, pdf: str, png: str) -> None:
+        save_figure(draw(*read_tables(spec)), pdf, png, provenance(spec))
 
-    run(step, files=["pdf", "png"], lists=TABLES, name=Path(draw.__code__.co_filename).stem)
+    run(step, files=["pdf", "png"], name=Path(draw.__code__.co_filename).stem)
+
+
+def read_tables(spec: dict) -> tuple[dict[str, pd.DataFrame], dict[str, dict]]:
+    """What a figure is drawn from: see `draw` above."""
+    experiments = {name: spec["experiments"][name] for name in spec["order"]}
+    return {name: load_tables(paths, name) for name, paths in list_reads(spec).items()}, experiments

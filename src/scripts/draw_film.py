@@ -11,9 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scripts.command_line import provenance, run
-from scripts.draw_figure import TABLES, draw_figure
+from scripts.draw_figure import draw_figure, read_tables
 from superposition.films import save_film
-from superposition.storage import load_tables
 
 Tables = dict[str, pd.DataFrame]
 
@@ -21,12 +20,10 @@ Tables = dict[str, pd.DataFrame]
 def draw_film(film: Callable[[Tables, dict[str, dict]], Iterable[Figure]]) -> None:
     """Call `film`, which gives the frames one after another, with what `draw_figure` would call `draw` with."""
 
-    def step(spec: dict, gif: str, **tables: list[str]) -> None:
-        experiments = {name: spec["experiments"][name] for name in spec["order"]}
-        frames = film({name: load_tables(paths, name) for name, paths in tables.items() if paths}, experiments)
-        save_film(frames, gif, provenance(spec))
+    def step(spec: dict, gif: str) -> None:
+        save_film(film(*read_tables(spec)), gif, provenance(spec))
 
-    run(step, files=["gif"], lists=TABLES, name=f"{Path(film.__code__.co_filename).stem} (film)")
+    run(step, files=["gif"], name=f"{Path(film.__code__.co_filename).stem} (film)")
 
 
 def draw_figure_or_film(draw: Callable, film: Callable) -> None:
