@@ -5,8 +5,7 @@ def list_reads(spec: dict) -> dict[str, list[str]]:
     """Table -> the files of it that a step reads: of every named experiment, those of its own seeds.
 
     Args:
-        spec: with `reads`, table -> {path (a pattern of {name} and {seed}), names}, and `seeds`, name -> (the first, how
-            many)
+        spec: with `reads`, table -> {path (a pattern of {name} and {seed}), names}, and `seeds`, name -> (first, count)
     """
     return {
         table: [
