@@ -26,6 +26,8 @@ rule draw_figure:
         " --hidden_samples {input.hidden_samples} --dynamics {input.dynamics}"
         " --training_history {input.training_history} --saes {input.saes} --latents {input.latents}"
         " --single_feature_responses {input.single_feature_responses} --sae_history {input.sae_history}"
+        " --finite_models {input.finite_models} --finite_features {input.finite_features}"
+        " --training_points {input.training_points} --finite_history {input.finite_history}"
         " > {log} 2>&1"
 
 
