@@ -114,6 +114,7 @@ def test_order_of_peaks_by_hand():
     assert order_of_peaks(models) == pytest.approx(1)
     models["n_hidden"] = 6 - models["n_hidden"]
     assert order_of_peaks(models) == pytest.approx(-1)
+    assert np.isnan(order_of_peaks(models[models["n_samples"] < 10]))  # one number of samples, so one peak
 
 
 def test_ratio_of_variations_by_hand():

@@ -33,9 +33,12 @@ def largest_rise(models: pd.DataFrame, along: str, across: str) -> float:
 
 
 def order_of_peaks(models: pd.DataFrame) -> float:
-    """Spearman correlation of the number of hidden dimensions with the T at which the mean test loss is largest."""
-    means = models.pivot_table("test_loss", "n_hidden", "n_samples")
-    return float(means.idxmax(axis=1).corr(pd.Series(means.index, means.index), method="spearman"))
+    """Spearman correlation of the number of hidden dimensions with the T at which the mean test loss is largest; NaN if
+    that is one T for all."""
+    peaks = models.pivot_table("test_loss", "n_hidden", "n_samples").idxmax(axis=1)
+    if peaks.nunique() == 1:
+        return float("nan")
+    return float(peaks.corr(pd.Series(peaks.index, peaks.index), method="spearman"))
 
 
 def ratio_of_variations(models: pd.DataFrame) -> float:
