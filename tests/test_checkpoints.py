@@ -35,6 +35,7 @@ def test_a_finished_job_leaves_nothing(tmp_path):
     checkpoint = Checkpoint(tmp_path / "0", "a")
     checkpoint.remove()
     checkpoint.save(TENSORS)
+    (tmp_path / ".0.abc.tmp").write_bytes(b"half")  # what a kill leaves of a copy
     checkpoint.remove()
     assert list(tmp_path.iterdir()) == []
 

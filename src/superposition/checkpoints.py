@@ -40,4 +40,7 @@ class Checkpoint:
         save_tensors(tensors, self.path, self.origin)
 
     def remove(self) -> None:
+        """With the copies that a kill left half-written."""
+        for leftover in self.path.parent.glob(f".{self.path.name}.*.tmp"):
+            leftover.unlink()
         self.path.unlink(missing_ok=True)
