@@ -60,3 +60,31 @@ def test_nothing_is_assumed_finite():
     values = np.array([np.nan, -1, 2, np.inf, -np.inf] * 16, np.float32)
     clip(values)
     np.testing.assert_array_equal(values, np.array([np.nan, 0, 2, np.inf, 0] * 16, np.float32))
+
+
+TRAINING = """
+import hashlib, torch
+from superposition import toy_models
+from superposition.finite_data import sample_data
+from superposition.kernels.full_batch import TrainingState, advance
+from superposition.seeding import torch_generator
+
+data = sample_data(torch.full((50,), 0.1), 3, [torch_generator(0, "data")])
+start = toy_models.initialise("relu_output", 50, 2, [torch_generator(0, "start", i) for i in range(4)])
+state = TrainingState.begin(start, data.n_samples)
+training = {"steps": 4000, "weight_decay": 0.01, "schedule": "cosine", "warmup_steps": 6}
+advance(state, data, "mean", training, torch.full((4,), 1e-3), 200)
+print(hashlib.sha256(state.parameters.tobytes()).hexdigest())
+"""
+
+
+def test_the_process_that_finds_nothing_compiled_computes_the_same_bits(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": SOURCE, "OMP_NUM_THREADS": "1"}
+    digests = []
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", TRAINING], env=environment, check=True, timeout=300, capture_output=True, text=True
+        )
+        digests.append(run.stdout)
+    assert digests[0] == digests[1]
+    assert len(digests[0].strip()) == 64

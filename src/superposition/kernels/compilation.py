@@ -7,9 +7,11 @@ import os
 import shutil
 import tempfile
 import types
+import warnings
 from pathlib import Path
 
 import numba
+from filelock import FileLock
 
 # Sums may be reordered and fused, which vectorises them. "nnan" and "ninf" stay out: with them the compiler may assume
 # that nothing ever diverges, and remove the very comparisons that carry a NaN to the loss.
@@ -46,6 +48,34 @@ jit = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy",
 # For functions of which a caller has several: a function that calls others, unless they become part of it, counts the
 # references to its arrays, and that costs a small model as much as its arithmetic.
 jit_inlined = functools.partial(jit, forceinline=True)
+
+
+def call(kernel, *arguments):
+    """kernel(*arguments), by machine code from the cache even where nothing is in it yet.
+
+    The process that compiles a function has its callees in memory twice, compiled by themselves and as part of it, and
+    runs the former; processes that load it from the cache run the latter, whose sums may be added up in another order.
+    So another process compiles. One at a time: jobs that start together wait for the first instead of each doing it.
+    """
+    signature = tuple(map(kernel.typeof_pyval, arguments))
+    if signature not in kernel.overloads and hasattr(os, "fork"):
+        with FileLock(Path(numba.config.CACHE_DIR) / "compiling.lock"):
+            if kernel._cache.load_overload(signature, kernel.targetctx) is None:
+                _compile_elsewhere(kernel, signature)
+    return kernel(*arguments)
+
+
+def _compile_elsewhere(kernel, signature: tuple) -> None:
+    """Compile into the cache, in a copy of this process. Should that fail, this one compiles when it calls."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the copy does not have: it needs none
+        child = os.fork()
+    if child == 0:
+        try:
+            kernel.compile(signature)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
 
 
 def specialise(function, name: str, compiler=jit, **called):

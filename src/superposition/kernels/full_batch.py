@@ -18,7 +18,7 @@ from torch import Tensor
 from superposition.features import SparseSamples
 from superposition.finite_data import check_data, loss_factor
 from superposition.kernels.adam import pack, unpack, update, update_factors
-from superposition.kernels.compilation import jit
+from superposition.kernels.compilation import call, jit
 from superposition.kernels.linear_regions import POINTS, add_dense_part, sort_into_tiles, workspace
 from superposition.kernels.plane import add_data_terms_in_plane
 from superposition.kernels.sparse_data import add_data_terms, encode
@@ -109,8 +109,8 @@ def advance(
     state: TrainingState, data: SparseSamples, loss_scale: str, training: dict, learning_rate: Tensor, steps: int
 ) -> np.ndarray:
     """Take the next `steps` of the training['steps'] updates; (instances,) sums of the losses before each of them."""
-    losses = train(
-        update_factors(training, state.steps, state.steps + steps), state.steps, float(training["weight_decay"]),
+    losses = call(
+        train, update_factors(training, state.steps, state.steps + steps), state.steps, float(training["weight_decay"]),
         learning_rate.double().numpy(), loss_factor(data, loss_scale),
         data.values.numpy(), data.features.numpy(), data.offsets.numpy(),
         state.parameters, state.first, state.second, state.order,

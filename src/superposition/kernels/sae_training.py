@@ -20,7 +20,7 @@ from torch import Tensor
 from superposition.features import SparseFeatures
 from superposition.kernels import gated_sae, jumprelu_sae, relu_sae
 from superposition.kernels.adam import pack, unpack, update, update_factors
-from superposition.kernels.compilation import specialise
+from superposition.kernels.compilation import call, specialise
 from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.sampling import (
     begin_batch,
@@ -151,7 +151,8 @@ def minimise(
             unpack(packed, ordered)
             resample(torch.from_numpy(last_active < max(begin - resampling["window"], 0)))
             packed[:] = pack(ordered)
-        TRAIN[type(architecture)](begin, update_factors(training, begin, end), *fixed, sums, fired, last_active)
+        step = (begin, update_factors(training, begin, end), *fixed, sums, fired, last_active)
+        call(TRAIN[type(architecture)], *step)
         if recorder.ends_stretch(end):
             unpack(packed, ordered)
             reconstruction, sparsity, other = torch.from_numpy(sums).float()

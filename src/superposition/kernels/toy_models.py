@@ -13,7 +13,7 @@ from torch import Tensor
 
 from superposition.features import SparseFeatures
 from superposition.kernels.adam import pack, unpack, update, update_factors
-from superposition.kernels.compilation import jit, jit_inlined
+from superposition.kernels.compilation import call, jit, jit_inlined
 from superposition.kernels.output_functions import NUMBERS, to_residual
 from superposition.kernels.products import add_outer_product, multiply
 from superposition.kernels.random_lanes import seed_lanes
@@ -238,7 +238,7 @@ def minimise(
     )  # fmt: skip
     for begin in range(0, training["steps"], recorder.every):
         end = min(begin + recorder.every, training["steps"])
-        losses = train(update_factors(training, begin, end), *fixed)
+        losses = call(train, update_factors(training, begin, end), *fixed)
         recorder.record(end, torch.from_numpy(losses).float(), learning_rate)
         unpack(packed, in_order)
         if after_stretch:
