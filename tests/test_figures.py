@@ -26,7 +26,7 @@ from superposition import plotting
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
-SECTIONS = ("nonprivileged_basis", "sparse_autoencoders")
+SECTIONS = ("nonprivileged_basis", "double_descent", "sparse_autoencoders")
 FIGURES = {
     name: CONFIG["figures"][name]
     for section in SECTIONS
