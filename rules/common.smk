@@ -60,7 +60,7 @@ FILMS = [name for name, figure in FIGURES.items() if figure["film"]]
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
 TOY_MODEL_TABLES = ("models", "features", "sets", "neurons", "hidden_samples", "dynamics", "training_history")
 CLAIM_TABLES = ("models", "features", "sets", "neurons", "dynamics", "saes", "latents", "finite_models")
-EVERYTHING = (TOY_MODELS, SAES, FINITE_DATA)
+EVERYTHING = (sorted(TOY_MODELS), sorted(SAES), sorted(FINITE_DATA))
 SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
 FINITE_DATA_TABLES = ("finite_models", "finite_features", "training_points", "finite_history")
 

@@ -37,6 +37,7 @@ def judge_values(values, relation, threshold):
         ([0.5], "<", (0.6,), "reproduced"),
         ([0.6], "<", (0.6,), "failed"),
         ([NAN, 1, 1], ">", (0,), "not measured"),
+        ([math.inf, 1, 1], ">", (0,), "not measured"),
         ([], ">", (0,), "not measured"),
     ],
 )

@@ -64,9 +64,10 @@ def draw_graph(ax: Axes, features: pd.DataFrame, colors: ScalarMappable) -> None
     lengths = np.linalg.norm(directions, axis=1)
     i, j = np.nonzero(np.triu(np.abs(products / np.outer(lengths, lengths)) > EDGE, 1))
     width = np.clip(np.abs(products[i, j]), 0, 1)
-    edges = LineCollection(np.stack([places[i], places[j]], axis=1), colors=INK, linewidths=0.9 * width, zorder=1)
-    edges.set_alpha(np.clip(width, 0.05, 1))
-    ax.add_collection(edges)
+    if len(i) > 0:  # no edges have no limits, which the axes ask for
+        edges = LineCollection(np.stack([places[i], places[j]], axis=1), colors=INK, linewidths=0.9 * width, zorder=1)
+        edges.set_alpha(np.clip(width, 0.05, 1))
+        ax.add_collection(edges)
     shades = colors.to_rgba(np.clip(features["dimensionality"], 0, 1))
     ax.scatter(*places.T, s=7, c=shades, linewidths=0, zorder=2)
     ax.set_aspect("equal")

@@ -9,6 +9,7 @@ the measured tables alone. A verdict is
     not measured  the experiments are not in the configuration, or the value is undefined at some seed
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -109,6 +110,7 @@ def _judge(claim: Claim, index: int, part: Part, values: pd.Series) -> dict:
     if values.index.has_duplicates:
         raise ValueError(f"claim {claim.id}, part {index} ({part.quantity}): a seed has more than one value")
     nan = float("nan")
+    values = values.astype(float).replace([math.inf, -math.inf], nan)  # a ratio to nothing is as undefined as 0 / 0
     if values.empty or values.isna().any():
         undefined = {"value": nan, "low": nan, "high": nan, "verdict": "not measured"}
         return undefined | {"n_seeds": 0 if values.empty else int(values.notna().sum())}
