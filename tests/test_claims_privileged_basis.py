@@ -4,13 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from builders import CONFIG, check_schema
+from claim_checks import check_reproduced, list_parts
 from claim_tables import change
 from privileged_tables import list_neurons, make_tables, make_ten, shared, signed_pairs
 
-from superposition.claims import computation, privileged_basis
+from superposition.claims import asymmetric_motif, computation, hidden_penalty, privileged_basis
 from superposition.claims.judging import judge_claims
 
-CLAIMS = [*privileged_basis.CLAIMS, *computation.CLAIMS]
+CLAIMS = [
+    *privileged_basis.CLAIMS,
+    *computation.CLAIMS,
+    *asymmetric_motif.CLAIMS,
+    *hidden_penalty.CLAIMS,
+]
 EXPERIMENTS = set(CONFIG["toy_models"])
 
 
@@ -98,14 +104,13 @@ BREAKING = {
 
 
 def test_every_part_has_tables_that_break_it():
-    assert list(BREAKING) == [(claim.id, part) for claim in CLAIMS for part in range(len(claim.parts))]
+    assert list(BREAKING) == list_parts(CLAIMS)
 
 
 @pytest.mark.parametrize("seeds", [(0, 1, 2), (5,)])
 def test_satisfying_tables(seeds):
     judged = check_schema(judge(make_tables(seeds)), "claims")
-    assert judged.loc[judged["verdict"] != "reproduced", ["claim", "part", "value"]].empty
-    assert set(judged["n_seeds"]) == {len(seeds)}
+    check_reproduced(judged, seeds)
 
 
 @pytest.mark.parametrize(("claim", "part"), BREAKING)
@@ -156,7 +161,7 @@ def test_binary_codes(rows, expected):
 def test_reciprocity_by_hand():
     def correlate(read_in, read_out):
         rows = [np.stack([shared(4, 0, 1, weights=(1, w)) for w in weights]) for weights in (read_in, read_out)]
-        return computation.reciprocity(pd.DataFrame(list_neurons({"seed": 0}, *rows)))
+        return asymmetric_motif.reciprocity(pd.DataFrame(list_neurons({"seed": 0}, *rows)))
 
     assert correlate([0.5, 0.6, 0.8], [2, 1 / 0.6, 1.25]) == pytest.approx(-1)
     assert correlate([0.5, 0.6, 0.8], [0.5, 0.6, 0.8]) == pytest.approx(1)

@@ -35,14 +35,6 @@ def test_every_size_has_its_features_above_its_samples(tables):
     np.testing.assert_allclose(dots[0].get_xydata()[0], [1, 0], atol=1e-6)
 
 
-def test_titles_that_begin_alike_are_joined():
-    blocks = [{"title": "Ten features, few samples"}, {"title": "Ten features, many samples"}, {"title": "Others"}]
-    by_name = dict(enumerate(blocks))
-    assert finite_data_elements.title_of({0: by_name[0], 1: by_name[1]}) == "Ten features, few samples and many samples"
-    assert finite_data_elements.title_of(by_name) == "Ten features, few samples; Ten features, many samples; Others"
-    assert finite_data_elements.title_of({0: by_name[0]}) == "Ten features, few samples"
-
-
 def test_panels_are_thinned_out_from_first_to_last():
     assert finite_data_elements.spread(list(range(100)), 13)[::12] == [0, 99]
     assert finite_data_elements.spread([3, 5], 13) == [3, 5]

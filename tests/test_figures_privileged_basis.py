@@ -136,8 +136,8 @@ def test_staircase_counts_neurons_and_computed_features():
 def test_circuit_is_scaled_and_sorted():
     tables = make_tables(2 * signed_pairs(2), np.float32(np.abs(signed_pairs(2)) / 2))
     figure = six_neurons.draw(tables, TITLES)
-    numbers = [text for text in texts(figure) if text[0] in "+-"]
-    assert sorted(numbers) == sorted(["+1.00"] * 6 + ["-1.00"] * 2)
+    numbers = [text for text in texts(figure) if text[0] in "+−"]
+    assert sorted(numbers) == sorted(["+1.00"] * 6 + ["−1.00"] * 2)
     assert six_neurons.place_of(np.array([0, -2.0])) == (1, True)
 
 
@@ -158,7 +158,7 @@ def test_example_of_a_motif_is_the_one_with_the_strongest_inhibition():
     model, neuron = asymmetric_motif.find_example(rows)
     assert (model.seed, neuron) == (4, 8)
     figure = asymmetric_motif.draw(tables, TITLES)
-    assert "-2.00" in texts(figure)
+    assert "−2.00" in texts(figure)
 
 
 def test_labels_of_discrete_weights_are_those_of_the_large_ones():

@@ -144,3 +144,11 @@ def test_long_titles_stay_within_the_text(tmp_path):
 @pytest.mark.parametrize(("probability", "text"), [(1.0, "$p$ = 1"), (0.3270, "$p$ = 0.33"), (0.0196, "$p$ = 0.02")])
 def test_probabilities_have_two_digits(probability, text):
     assert plotting.format_probability(probability) == text
+
+
+def test_titles_that_begin_alike_are_joined():
+    blocks = [{"title": "Ten features, few samples"}, {"title": "Ten features, many samples"}, {"title": "Others"}]
+    by_name = dict(enumerate(blocks))
+    assert plotting.title_of({0: by_name[0], 1: by_name[1]}) == "Ten features, few samples and many samples"
+    assert plotting.title_of(by_name) == "Ten features, few samples; Ten features, many samples; Others"
+    assert plotting.title_of({0: by_name[0]}) == "Ten features, few samples"

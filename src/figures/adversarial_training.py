@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from scripts.draw_figure import draw_figure
-from superposition.plotting import DASHES, GREY, SMALL, SWEEPS, make_figure, set_title, style
+from superposition.plotting import DASHES, GREY, SMALL, SWEEPS, make_figure, set_title, style, title_of
 from superposition.seeding import numpy_generator
 from superposition.statistics import summarise
 
@@ -25,7 +25,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         )
         figure = make_figure(height=2.7)
         crowd, loss = figure.subplots(1, 2)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         for row, (column, (name, color, marker)) in enumerate(CURVES.items()):
             draw_means(crowd, models, column, color, marker)
             place = {"transform": crowd.transAxes, "ha": "right", "va": "top"}

@@ -18,6 +18,7 @@ from superposition.plotting import (
     make_figure,
     set_title,
     style,
+    title_of,
     write_note,
 )
 
@@ -28,7 +29,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
     with style():
         neurons = tables["neurons"]
         figure = make_figure(height=3.1)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
         found = find_example(neurons)
         if found is None:

@@ -17,6 +17,7 @@ from superposition.plotting import (
     make_figure,
     set_title,
     style,
+    title_of,
     write_note,
 )
 
@@ -30,7 +31,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         best = best.assign(rarity=1 / best["feature_probability"])
         names = list(experiments)
         figure = make_figure(height=2.8)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         axes = figure.subplots(1, 1 + len(names), width_ratios=[2.4] + [0.9] * len(names), squeeze=False)[0]
         if best.empty:
             write_note(axes[0], "no feature is ever present")

@@ -17,6 +17,7 @@ from superposition.plotting import (
     prepare_plane,
     set_title,
     style,
+    title_of,
     write_note,
 )
 
@@ -33,7 +34,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         colors = color_values(models["last_probability"], SPARSITY.reversed(), log=True)
         figure = make_figure(height=3.1)
         panels = figure.subplots(1, 2)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         chosen = {}
         for key, (_, belongs) in PANELS.items():
             rows = best[belongs(best)]

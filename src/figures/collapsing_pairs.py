@@ -17,6 +17,7 @@ from superposition.plotting import (
     make_figure,
     set_title,
     style,
+    title_of,
     write_note,
 )
 from superposition.seeding import numpy_generator
@@ -31,7 +32,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         models = choose_models(tables["features"])
         shown = [stack(model.features["direction"]) for model in models]
         figure = make_figure(height=3.4)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         upper, lower = figure.subfigures(2, 1, height_ratios=(1, 2.2))
         limit = limit_of_planes(*(directions for directions in shown if is_plane(directions)))
         for ax, model in zip(upper.subplots(1, len(models), squeeze=False)[0], models, strict=True):

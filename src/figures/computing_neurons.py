@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from figures.neurons import Model, choose_best, stack_weights
 from scripts.draw_figure import draw_figure
-from superposition.plotting import GREY, SMALL, make_figure, set_title, style, write_note
+from superposition.plotting import GREY, SMALL, make_figure, set_title, style, title_of, write_note
 
 MOST_PANELS = 8
 ROW = 0.86  # inches
@@ -18,7 +18,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
     with style():
         models = choose_best(tables["neurons"])[:MOST_PANELS]
         figure = make_figure(height=0.6 + ROW * max(len(models), 1))
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         if not models:
             write_note(figure.subplots(), "no model with neurons")
             return figure

@@ -13,10 +13,9 @@ from figures.finite_data_elements import (
     mean_regimes,
     name_regimes,
     shade_regimes,
-    title_of,
 )
 from scripts.draw_figure import draw_figure
-from superposition.plotting import BASE, DASHES, GREY, SMALL, make_figure, set_title, spread_points, style
+from superposition.plotting import BASE, DASHES, GREY, SMALL, make_figure, set_title, spread_points, style, title_of
 
 APART = 0.035  # of the natural logarithm of T, by which features and samples stand beside their T
 WIDTH = 0.05

@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 
 from figures.represented_features import format_rarity
 from scripts.draw_figure import draw_figure
-from superposition.plotting import DASHES, GREY, SMALL, color_sweeps, make_figure, mark_level, set_title, style
+from superposition.plotting import (
+    DASHES,
+    GREY,
+    SMALL,
+    color_sweeps,
+    make_figure,
+    mark_level,
+    set_title,
+    style,
+    title_of,
+)
 from superposition.seeding import numpy_generator
 from superposition.statistics import summarise
 
@@ -17,7 +27,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         models = tables["models"].assign(rarity=lambda rows: 1 / rows["feature_probability"])
         figure = make_figure(height=2.9)
         ax, crowd = figure.subplots(1, 2)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         for name, color in color_sweeps(experiments).items():
             draw_means(ax, models[models["experiment"] == name], "dimensions_per_feature", color)
             rows = models[models["experiment"] == name]

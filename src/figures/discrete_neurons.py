@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from figures.computing_neurons import sort_neurons
 from figures.neurons import choose_best, color_features
 from scripts.draw_figure import draw_figure
-from superposition.plotting import FAINT, INK, make_figure, set_title, style, write_note
+from superposition.plotting import FAINT, INK, make_figure, set_title, style, title_of, write_note
 
 LABELLED = 0.25  # of a neuron's largest weight
 CLOSE = 0.07  # of the height of the panel: labels nearer than that move to the other side
@@ -19,7 +19,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
     with style():
         models = choose_best(tables["neurons"])
         figure = make_figure(height=3.9)
-        title = "; ".join(block["title"] for block in experiments.values())
+        title = title_of(experiments)
         if not models:
             set_title(figure, title)
             write_note(figure.subplots(), "no model with neurons")

@@ -14,10 +14,9 @@ from figures.finite_data_elements import (
     name_regimes,
     shade_regimes,
     spread,
-    title_of,
 )
 from scripts.draw_figure import draw_figure
-from superposition.plotting import INK, make_figure, set_title, style
+from superposition.plotting import INK, make_figure, set_title, style, title_of
 
 MOST_VECTORS = 8
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from scripts.draw_film import draw_figure_or_film
-from superposition.plotting import FAINT, GREY, INK, SMALL, SWEEPS, make_figure, set_title, style, write_note
+from superposition.plotting import FAINT, GREY, INK, SMALL, SWEEPS, make_figure, set_title, style, title_of, write_note
 from superposition.trajectories import JUMP_AFTER, Stretch, swaps_of
 
 HEIGHT = 4.2
@@ -60,7 +60,7 @@ def late_swaps(rows: pd.DataFrame) -> list[Stretch]:
 def draw_until(rows: pd.DataFrame, experiments: dict[str, dict], last: int | None) -> Figure:
     """The figure, or (`last` given) the frame that ends with that row."""
     figure = make_figure(height=HEIGHT)
-    set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+    set_title(figure, title_of(experiments))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     if rows.empty:
         write_note(upper, NO_DYNAMICS)

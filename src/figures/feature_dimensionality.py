@@ -7,7 +7,18 @@ from matplotlib.figure import Figure
 
 from figures.represented_features import format_rarity
 from scripts.draw_figure import draw_figure
-from superposition.plotting import DASHES, GREY, INK, SMALL, SWEEPS, make_figure, set_title, spread_points, style
+from superposition.plotting import (
+    DASHES,
+    GREY,
+    INK,
+    SMALL,
+    SWEEPS,
+    make_figure,
+    set_title,
+    spread_points,
+    style,
+    title_of,
+)
 
 # D_i of a feature in each polytope, whose vertices are features of equal length.
 POLYTOPES = {
@@ -29,7 +40,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         models = models[models["seed"] == seed].assign(rarity=lambda rows: 1 / rows["feature_probability"])
         figure = make_figure(height=3.7)
         ax = figure.subplots()
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()) + f", seed {seed}")
+        set_title(figure, title_of(experiments) + f", seed {seed}")
         draw_lines(ax)
         draw_features(ax, features)
         curve = models.groupby("rarity")["dimensions_per_feature"].mean()

@@ -19,6 +19,7 @@ from superposition.plotting import (
     make_figure,
     set_title,
     style,
+    title_of,
     write_note,
 )
 
@@ -35,7 +36,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         rows = -(-len(chosen) // 3)
         figure = make_figure(height=2.15 * rows + 0.35)
         panels = figure.subplots(rows, min(3, len(chosen)), squeeze=False).flatten()
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         colors = ScalarMappable(Normalize(0, 1), COLORS)
         for ax, p in zip(panels, chosen, strict=False):
             ax.set_title(format_probability(p), loc="center", pad=2)

@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.finite_data_elements import FEATURE, POINT, best_at_first_seed, spread, title_of
+from figures.finite_data_elements import FEATURE, POINT, best_at_first_seed, spread
 from scripts.draw_figure import draw_figure
-from superposition.plotting import FAINT, SMALL, TEXT_WIDTH, make_figure, set_title, style, write_note
+from superposition.plotting import FAINT, SMALL, TEXT_WIDTH, make_figure, set_title, style, title_of, write_note
 
 MOST_PANELS = 13
 LEFT = 0.2  # inches for the names of the rows

@@ -21,6 +21,7 @@ from superposition.plotting import (
     prepare_plane,
     set_title,
     style,
+    title_of,
     write_note,
 )
 
@@ -76,7 +77,7 @@ def make_planes(
     side = min(LARGEST_PANEL, (TEXT_WIDTH - BAR) / columns)
     figure = make_figure(height=rows * (side + 0.2) + HEAD, layout="compressed")
     axes = figure.subplots(rows, columns, squeeze=False).flatten()
-    set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+    set_title(figure, title_of(experiments))
     limit = limit_of_planes(*(array for array in vectors if is_plane(array)))
     for ax, model, array in zip(axes, models, vectors, strict=False):
         ax.set_title(model.title, loc="center", pad=2)

@@ -20,6 +20,7 @@ from superposition.plotting import (
     make_figure,
     set_title,
     style,
+    title_of,
 )
 
 MOST_COLUMNS = 8
@@ -42,7 +43,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         columns = max(2, columns)  # one for each colour bar
         side = (TEXT_WIDTH - LEFT) / columns - GAP
         figure = make_figure(height=rows * (side + BARS + 0.5) + HEAD + FOOT)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         grid = figure.add_gridspec(2 * rows + 1, columns, height_ratios=[side, BARS] * rows + [0.07])
         highest = 1.05 * max(1.0, *(model.features["norm"].max() for model in models))
         for index, model in enumerate(models):

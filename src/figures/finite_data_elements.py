@@ -14,14 +14,6 @@ POINT, FEATURE = SWEEPS[:2]  # red and blue, as in the source
 EXCESS_LINEAR = 0.02  # where the axis of a test loss turns from linear to logarithmic, on either side of 1
 
 
-def title_of(experiments: dict[str, dict]) -> str:
-    """The titles; what all say before their last comma is said once."""
-    titles = [block["title"].rpartition(", ") for block in experiments.values()]
-    if len(titles) > 1 and len({head for head, _, _ in titles}) == 1:
-        return "".join(titles[0][:2]) + " and ".join(tail for _, _, tail in titles)
-    return "; ".join(map("".join, titles))
-
-
 def best_at_first_seed(table: pd.DataFrame) -> dict[int, pd.DataFrame]:
     """Number of samples -> the rows of one model, that of the lowest seed; the tables hold best fits alone."""
     chosen = {}

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from figures.sets_in_2d import color_sets
 from scripts.draw_film import draw_figure_or_film
-from superposition.plotting import FAINT, GREY, INK, LARGE, SMALL, make_figure, style, wrap, write_note
+from superposition.plotting import FAINT, GREY, INK, SMALL, make_figure, set_title, style, write_note
 from superposition.trajectories import plateaus_of
 
 N_PANELS = 6
@@ -100,7 +100,7 @@ def make_frame(rows: pd.DataFrame) -> np.ndarray:
 
 
 def draw_experiment(part: SubFigure, title: str, rows: pd.DataFrame, sets: np.ndarray) -> None:
-    part.suptitle(wrap(title), x=0.005, horizontalalignment="left", fontsize=LARGE)
+    set_title(part, title)
     if rows.empty or stack_weights(rows).shape[1] != 3:
         write_note(part.subplots(), NO_DYNAMICS if rows.empty else "not three hidden dimensions")
         return

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from scripts.draw_figure import draw_figure
 from superposition.claims.selections import is_bent_pentagon, is_two_digons
-from superposition.plotting import DASHES, GREY, SMALL, SWEEPS, make_figure, set_title, style
+from superposition.plotting import DASHES, GREY, SMALL, SWEEPS, make_figure, set_title, style, title_of
 
 GEOMETRIES = {"pentagon": SWEEPS[1], "two digons": SWEEPS[0], "other": GREY}
 
@@ -18,7 +18,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         models = name_geometries(tables["models"])
         figure = make_figure(height=2.9)
         ax, difference = figure.subplots(1, 2, width_ratios=(1.25, 1))
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         draw_losses(ax, models[models["seed"] == models["seed"].min()])
         draw_differences(difference, models)
         for panel in (ax, difference):

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scripts.draw_figure import draw_figure
-from superposition.plotting import GREY, INK, SWEEPS, make_figure, mark_level, set_title, spread_points, style
+from superposition.plotting import GREY, INK, SWEEPS, make_figure, mark_level, set_title, spread_points, style, title_of
 
 REPRESENTED, SUPERPOSED = SWEEPS[1], SWEEPS[0]
 
@@ -18,7 +18,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         models = models.assign(place=np.searchsorted(penalties, models["hidden_penalty"]))
         figure = make_figure(height=2.6)
         left, middle, right = figure.subplots(1, 3)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         draw_points(left, models, "n_represented", REPRESENTED, "represented")
         draw_points(left, models, "n_superposed", SUPERPOSED, "in superposition")
         mark_level(left, models["n_hidden"].iloc[0], "$m$", "beside")

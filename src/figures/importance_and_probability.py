@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from scripts.draw_figure import draw_figure
-from superposition.plotting import FAINT, IMPORTANCE, SMALL, SPARSITY, color_values, make_figure, set_title, style
+from superposition.plotting import (
+    FAINT,
+    IMPORTANCE,
+    SMALL,
+    SPARSITY,
+    color_values,
+    make_figure,
+    set_title,
+    style,
+    title_of,
+)
 
 MOST_LABELS = 12  # values that fit in a panel as text
 
@@ -17,7 +27,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         features = tables["features"]
         figure = make_figure(height=2.0)
         left, right = figure.subplots(1, 2)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         draw_importance(left, features.groupby("feature")["importance"].first())
         draw_probability(right, features.groupby("point")["feature_probability"].first())
         for ax in (left, right):

@@ -12,7 +12,7 @@ from matplotlib.ticker import MultipleLocator
 
 from figures.features_in_2d import choose_models, stack
 from scripts.draw_figure import draw_figure
-from superposition.plotting import INK, LARGE, TEXT_WIDTH, make_figure, style, wrap
+from superposition.plotting import INK, TEXT_WIDTH, make_figure, split_rows, style
 
 PRODUCT = ScalarMappable(Normalize(-1, 1), sns.color_palette("vlag", as_cmap=True))
 MOST_COLUMNS = 3
@@ -25,10 +25,8 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         rows = [choose_models(features[features["experiment"] == name])[:MOST_COLUMNS] for name in experiments]
         side = (TEXT_WIDTH - BAR) / MOST_COLUMNS
         figure = make_figure(height=len(rows) * (side + 0.45))
-        parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
-        for part, models, block in zip(parts, rows, experiments.values(), strict=True):
-            part.suptitle(wrap(block["title"]), x=0.005, horizontalalignment="left", fontsize=LARGE)
-            axes = part.subplots(1, MOST_COLUMNS)
+        parts = split_rows(figure, (block["title"] for block in experiments.values()), MOST_COLUMNS)
+        for (part, axes), models in zip(parts, rows, strict=True):
             for ax in axes[len(models) :]:
                 ax.set_axis_off()
             for ax, model in zip(axes, models, strict=False):

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from figures.represented_features import format_rarity
 from scripts.draw_figure import draw_figure
-from superposition.plotting import GREY, SMALL, SWEEPS, make_figure, mark_level, set_title, style, write_note
+from superposition.plotting import GREY, SMALL, SWEEPS, make_figure, mark_level, set_title, style, title_of, write_note
 from superposition.seeding import numpy_generator
 from superposition.statistics import summarise
 
@@ -25,7 +25,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         }
         figure = make_figure(height=2.6)
         left, right = figure.subplots(1, 2)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         if best["neurons"].empty:
             write_note(left, "no model with neurons")
             right.set_axis_off()

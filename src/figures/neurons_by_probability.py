@@ -17,6 +17,7 @@ from superposition.plotting import (
     make_figure,
     set_title,
     style,
+    title_of,
     write_note,
 )
 
@@ -31,7 +32,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         models = choose_best(tables["neurons"])[:MOST_PANELS]
         rows, columns = arrange_panels(max(len(models), 1))
         figure = make_figure(height=0.35 + rows * ROW)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         if not models:
             write_note(figure.subplots(), "no model with neurons")
             return figure

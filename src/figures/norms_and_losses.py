@@ -4,9 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures.double_descent import common_seeds
-from figures.finite_data_elements import draw_seeds, format_excess, format_sizes, mean_regimes, shade_regimes, title_of
+from figures.finite_data_elements import draw_seeds, format_excess, format_sizes, mean_regimes, shade_regimes
 from scripts.draw_figure import draw_figure
-from superposition.plotting import INK, SWEEPS, make_figure, set_title, style
+from superposition.plotting import INK, SWEEPS, make_figure, set_title, style, title_of
 
 
 def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figure:

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scripts.draw_figure import draw_figure
 from superposition.phase_theory import OUTCOMES, find_outcomes
-from superposition.plotting import INK, SMALL, SWEEPS, make_figure, set_title, style, write_note
+from superposition.plotting import INK, SMALL, SWEEPS, make_figure, set_title, style, title_of, write_note
 
 DEDICATED, SUPERPOSED = np.array(to_rgb(SWEEPS[1])), np.array(to_rgb(SWEEPS[0]))
 FINE = 200  # points along each axis of the theory
@@ -22,7 +22,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         n_features = tables["features"]["feature"].nunique()
         figure = make_figure(height=2.55)
         theory, best, mean, legend = figure.subplots(1, 4, width_ratios=[1, 1, 1, 0.5])
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         theory.set_title("theory")
         best.set_title(f"best of {models['restart'].nunique()} models")
         mean.set_title("mean of all but the worst")

@@ -18,6 +18,7 @@ from superposition.plotting import (
     make_figure,
     set_title,
     style,
+    title_of,
     write_note,
 )
 
@@ -31,7 +32,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         rows, columns = arrange_panels(len(points))
         figure = make_figure(height=rows * 2.0 + 0.45)
         axes = figure.subplots(rows, columns, squeeze=False)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         for ax, (_, models) in zip(axes.flat, points, strict=False):
             ax.set_title(format_probability(models["feature_probability"].iloc[0]), loc="center")
             draw_weights(ax, models)

@@ -16,6 +16,7 @@ from superposition.plotting import (
     set_title,
     spread_points,
     style,
+    title_of,
     write_note,
 )
 from superposition.seeding import numpy_generator
@@ -33,7 +34,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         )
         figure = make_figure(height=2.6)
         left, right = figure.subplots(1, 2)
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         if models.empty:
             write_note(left, "no feature is ever present")
             right.set_axis_off()

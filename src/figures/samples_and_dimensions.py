@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 
-from figures.finite_data_elements import EXCESS_LINEAR, title_of
+from figures.finite_data_elements import EXCESS_LINEAR
 from scripts.draw_figure import draw_figure
-from superposition.plotting import INK, SMALL, make_figure, set_title, style
+from superposition.plotting import INK, SMALL, make_figure, set_title, style, title_of
 
 
 def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figure:

@@ -11,14 +11,13 @@ from figures.features_in_2d import Model, choose_models, draw_features, is_plane
 from scripts.draw_figure import draw_figure
 from superposition.plotting import (
     INK,
-    LARGE,
     SWEEPS,
     TEXT_WIDTH,
     limit_of_planes,
     make_figure,
     prepare_plane,
+    split_rows,
     style,
-    wrap,
     write_note,
 )
 
@@ -34,10 +33,8 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         figure = make_figure(height=len(rows) * (side + HEAD))
         shown = [stack(model.features["direction"]) for models in rows for model in models]
         limit = limit_of_planes(*(directions for directions in shown if is_plane(directions)))
-        parts = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
-        for part, models, block in zip(parts, rows, experiments.values(), strict=True):
-            part.suptitle(wrap(block["title"]), x=0.005, horizontalalignment="left", fontsize=LARGE)
-            axes = part.subplots(1, MOST_COLUMNS)
+        parts = split_rows(figure, (block["title"] for block in experiments.values()), MOST_COLUMNS)
+        for (_, axes), models in zip(parts, rows, strict=True):
             for ax in axes[len(models) :]:
                 ax.set_axis_off()
             for ax, model in zip(axes, models, strict=False):

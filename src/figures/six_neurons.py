@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from figures.neurons import NEGATIVE, POSITIVE, choose_best
 from scripts.draw_figure import draw_figure
-from superposition.plotting import INK, SMALL, make_figure, set_title, style, write_note
+from superposition.plotting import INK, SMALL, make_figure, set_title, style, title_of, write_note
 
 MOST_NEURONS = 16
 LEVELS = (2.0, 1.0, 0.0)  # heights of inputs, neurons, outputs
@@ -21,7 +21,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         models = choose_best(tables["neurons"])
         figure = make_figure(height=2.9)
         ax = figure.subplots()
-        set_title(figure, "; ".join(block["title"] for block in experiments.values()))
+        set_title(figure, title_of(experiments))
         if not models or len(models[0].W_in) > MOST_NEURONS:
             write_note(ax, f"no model with up to {MOST_NEURONS} neurons")
             return figure
@@ -82,7 +82,9 @@ def draw_weight(ax: Axes, start: tuple, end: tuple, weight: float, largest: floa
         away = 0.3 if start[1] == LEVELS[0] else 0.7  # near the end where lines are apart
         x, y = (a + (b - a) * away for a, b in ((xs[0], xs[1]), (ys[0], ys[1])))
         box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-        ax.text(x, y, f"{weight:+.2f}", fontsize=SMALL - 1, ha="center", va="center", bbox=box, zorder=5)
+        ax.text(
+            x, y, f"{weight:+.2f}".replace("-", "−"), fontsize=SMALL - 1, ha="center", va="center", bbox=box, zorder=5
+        )
 
 
 if __name__ == "__main__":

@@ -92,6 +92,23 @@ def set_title(figure: Figure | SubFigure, text: str, color: str = INK) -> None:
     figure.suptitle(wrap(text), x=0.005, horizontalalignment="left", color=color)
 
 
+def title_of(experiments: dict[str, dict]) -> str:
+    """The titles of the configuration blocks that a figure shows; what all say before their last comma is said once."""
+    titles = [block["title"].rpartition(", ") for block in experiments.values()]
+    if len(titles) > 1 and len({head for head, _, _ in titles}) == 1:
+        return "".join(titles[0][:2]) + " and ".join(tail for _, _, tail in titles)
+    return "; ".join(map("".join, titles))
+
+
+def split_rows(figure: Figure, titles: Iterable[str], columns: int) -> list[tuple[SubFigure, np.ndarray]]:
+    """A row of `columns` panels under each title: (row, its axes)."""
+    titles = list(titles)
+    rows = figure.subfigures(len(titles), 1, squeeze=False)[:, 0]
+    for row, title in zip(rows, titles, strict=True):
+        set_title(row, title)
+    return [(row, row.subplots(1, columns)) for row in rows]
+
+
 def wrap(title: str) -> str:
     """In lines that fit the width of the text."""
     return textwrap.fill(title, LINE)

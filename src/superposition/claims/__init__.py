@@ -2,12 +2,14 @@
 
 from superposition.claims import (
     adversarial,
+    asymmetric_motif,
     basic_results,
     computation,
     correlated_features,
     demonstration,
     double_descent,
     geometry,
+    hidden_penalty,
     learning_dynamics,
     nonprivileged_basis,
     perturbed_pentagon,
@@ -29,6 +31,8 @@ CLAIMS: list[Claim] = [
     *adversarial.CLAIMS,
     *privileged_basis.CLAIMS,
     *computation.CLAIMS,
+    *asymmetric_motif.CLAIMS,
+    *hidden_penalty.CLAIMS,
     *double_descent.CLAIMS,
     *sparse_autoencoders.CLAIMS,
 ]

@@ -1,4 +1,4 @@
-"""Claims on neurons that compute absolute values, and on a penalty that removes superposition."""
+"""Claims on neurons that compute absolute values."""
 
 import numpy as np
 import pandas as pd
@@ -7,20 +7,13 @@ from superposition.claims.judging import Claim, Part, Tables
 from superposition.claims.privileged_basis import SECTION
 from superposition.claims.selections import at_probability, of_best, of_experiment, share_per_seed
 
-SIX, HUNDRED, TWENTY = (
-    "absolute_value_three_in_six",
-    "absolute_value_hundred_in_forty",
-    "absolute_value_twenty_in_ten",
-)
-PENALISED = "penalised_twenty_in_five"
+SIX, HUNDRED = "absolute_value_three_in_six", "absolute_value_hundred_in_forty"
 ARENA = "ARENA 1.5.4, section 2"
 PAPER = 'Elhage et al. 2022, "Computation in Superposition"'
-STRATEGIC = 'Elhage et al. 2022, "The Strategic Picture of Superposition"'
 
 EXACT_LOSS = 1e-4
 RESPONSE = 0.5  # of |x|: half of what is right
 MIXED_RANGE = (0.02, 0.15)  # the probabilities among which neurons of both kinds are sought
-MOST_IMPORTANT = 3  # features
 
 
 def stack(vectors: pd.Series) -> np.ndarray:
@@ -125,58 +118,6 @@ def median_second_weight(neurons: pd.DataFrame) -> float:
         return float("nan")
     weights = np.sort(np.abs(stack(shared["W_in"])), axis=1)
     return float(np.median(weights[:, -2] / weights[:, -1]))
-
-
-# --- twenty features, ten neurons ---
-
-
-def share_of_motifs(tables: Tables) -> pd.DataFrame:
-    """Share of models with at least one asymmetric motif: seeds x probabilities."""
-    neurons = of_experiment(tables["neurons"], TWENTY)
-    has_motif = (neurons["inhibitor"] >= 0).groupby(
-        [neurons["seed"], neurons["feature_probability"], neurons["instance"]]
-    )
-    return has_motif.any().groupby(["seed", "feature_probability"]).mean().unstack()
-
-
-def reciprocity(neurons: pd.DataFrame) -> float:
-    """Correlation over polysemantic neurons of log |W_1 ratio| and log |W_2 ratio| of a neuron's two largest features.
-
-    The ratio is of the more important feature to the less important one, in both matrices.
-    """
-    shared = neurons[neurons["polysemantic"]]
-    if shared.empty:
-        return float("nan")
-    pair = np.sort(shared[["largest_feature", "second_feature"]].to_numpy(), axis=1)
-    weights = [np.abs(np.take_along_axis(stack(shared[column]), pair, axis=1)) for column in ("W_in", "W_out")]
-    weights = np.stack(weights)[:, (np.stack(weights) > 0).all(axis=(0, 2))].astype(float)  # a zero has no ratio
-    if weights.shape[1] < 2:
-        return float("nan")
-    return float(np.corrcoef(np.log(weights[..., 0] / weights[..., 1]))[0, 1])
-
-
-def neurons_at(tables: Tables, probability: float) -> pd.DataFrame:
-    return at_probability(of_experiment(tables["neurons"], TWENTY), probability)
-
-
-# --- a penalty on the hidden layer ---
-
-
-def over_penalties(tables: Tables, column: str) -> pd.DataFrame:
-    """Mean over restarts: seeds x penalties, from none to the largest."""
-    models = of_experiment(tables["models"], PENALISED)
-    return models.pivot_table(column, "seed", "hidden_penalty", aggfunc="mean")
-
-
-def at_largest_penalty(tables: Tables) -> pd.DataFrame:
-    models = of_experiment(tables["models"], PENALISED)
-    return models[models["hidden_penalty"] == models["hidden_penalty"].max()]
-
-
-def freed_share(tables: Tables) -> pd.Series:
-    """Share of restarts at the largest penalty without superposition, with at most a feature per dimension."""
-    models = at_largest_penalty(tables)
-    return share_per_seed(models, (models["n_superposed"] == 0) & (models["n_represented"] <= models["n_hidden"]))
 
 
 CLAIMS = [
@@ -323,106 +264,6 @@ CLAIMS = [
                 lambda t: per_seed(most_mixed(t), median_second_weight),
                 "<=",
                 (0.7,),
-            ),
-        ),
-    ),
-    Claim(
-        "A2.3-a",
-        SECTION,
-        ARENA,
-        "With half as many neurons as features, most neurons still stand for one feature.",
-        (TWENTY,),
-        ("discrete_neurons",),
-        (
-            Part(
-                "monosemantic share of the neurons of all restarts at p = 0.5",
-                lambda t: share_per_seed(n := neurons_at(t, 0.5), n["monosemantic"]),
-                ">=",
-                (0.6,),
-            ),
-        ),
-    ),
-    Claim(
-        "A2.3-b",
-        SECTION,
-        ARENA,
-        "The most important features have two neurons of their own, one for each sign.",
-        (TWENTY,),
-        ("discrete_neurons",),
-        (
-            Part(
-                "of the top three features, those with a neuron for each sign in the best fit at p = 0.5",
-                lambda t: per_seed(
-                    of_best(neurons_at(t, 0.5)), lambda neurons: of_both_signs(neurons, range(MOST_IMPORTANT))
-                ),
-                "=",
-                (3,),
-            ),
-        ),
-    ),
-    Claim(
-        "T15-a",
-        SECTION,
-        PAPER,
-        "Models discover asymmetric superposition: a neuron with two unequal features, another that inhibits one.",
-        (TWENTY,),
-        ("asymmetric_motif",),
-        (
-            Part(
-                "share of models with the motif, at the probability with most of them",
-                lambda t: share_of_motifs(t).max(axis=1),
-                ">=",
-                (0.1,),
-            ),
-        ),
-    ),
-    Claim(
-        "T15-b",
-        SECTION,
-        PAPER,
-        "What a neuron with two features reads in strongly it reads out weakly.",
-        (TWENTY,),
-        ("asymmetric_motif",),
-        (
-            Part(
-                "correlation of the logarithms of both ratios over polysemantic neurons",
-                lambda t: per_seed(of_experiment(t["neurons"], TWENTY), reciprocity),
-                "<=",
-                (-0.5,),
-            ),
-        ),
-    ),
-    Claim(
-        "T16",
-        SECTION,
-        STRATEGIC,
-        "A penalty on the activity of the hidden layer removes superposition, at the price of a higher loss.",
-        (PENALISED,),
-        ("hidden_penalty",),
-        (
-            Part(
-                "share of restarts without superposition and with at most one feature a dimension, largest penalty",
-                freed_share,
-                ">=",
-                (0.75,),
-            ),
-            Part(
-                "increases of the features in superposition along the penalties",
-                lambda t: (over_penalties(t, "n_superposed").diff(axis=1) > 0).sum(axis=1).astype(float),
-                "=",
-                (0,),
-            ),
-            Part(
-                "error with the largest penalty over the error without",
-                lambda t: (losses := over_penalties(t, "loss")).iloc[:, -1] / losses.iloc[:, 0],
-                ">",
-                (1,),
-            ),
-            Part(
-                "alignment of represented features with the hidden units, largest penalty",
-                lambda t: at_largest_penalty(t).groupby("seed")["basis_alignment"].mean(),
-                ">",
-                (0.95,),
             ),
         ),
     ),
