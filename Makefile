@@ -1,5 +1,6 @@
 # make paper   the whole paper, from config.yaml to results/paper.pdf, on all cores
 # make test    every test
+# make report  results/report.html: the paper, every figure and film, the claims, the jobs, in one file to send around
 # make smoke   the tiny twin of the paper: the same jobs, smaller, in .smoke/
 # make bench   the speed of every kind of training against a textbook loop, in results/benchmark.parquet
 # make check   formatting and lint of code and workflow
@@ -11,10 +12,14 @@ CORES ?= all
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: paper test smoke bench check clean
+.PHONY: paper report test smoke bench check clean
 
 paper: .venv/installed
 	snakemake --cores $(CORES)
+
+report: .venv/installed
+	snakemake --cores $(CORES) present
+	snakemake --report results/report.html present
 
 test: .venv/installed
 	pytest $(ARGS)

@@ -10,6 +10,9 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/models.smk"
@@ -18,6 +21,8 @@ include: "rules/metrics.smk"
 include: "rules/claims.smk"
 include: "rules/figures.smk"
 include: "rules/paper.smk"
+include: "rules/sections.smk"
+include: "rules/report.smk"
 
 
 rule all:

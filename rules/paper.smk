@@ -10,7 +10,7 @@ rule typeset_paper:
         figures=expand("results/figures/{figure}.pdf", figure=FIGURES),
         sources=paper_sources,
     output:
-        pdf="results/paper.pdf",
+        pdf=report("results/paper.pdf", category="Paper", labels={"file": "The paper"}, caption="../report/paper.rst"),
         numbers="results/paper.json",
     log:
         "results/logs/typeset_paper.log",

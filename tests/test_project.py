@@ -22,7 +22,7 @@ RULES = {
     for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
 }
 PACKAGES = {"yaml": "snakemake", "PIL": "pillow"}  # module -> the package that brings it, where the names differ
-NO_STEPS = {"__init__", "command_line", "reads"}  # modules in src/scripts that no rule runs
+NO_STEPS = {"__init__", "command_line", "pages", "reads"}  # modules in src/scripts that no rule runs
 
 
 def read_pins() -> dict[str, str]:

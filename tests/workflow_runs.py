@@ -21,6 +21,7 @@ SOURCES = (
     "src",
     "paper",
     "profiles",
+    "report",
 )
 # What small copies of the project keep of the configuration, with the figures that need nothing else.
 SMALL = {

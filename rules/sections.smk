@@ -1,0 +1,56 @@
+# The paper's sections, for the report: which figure stands in which, under what heading, with what caption.
+
+from pipeline.sections import list_sections
+
+SECTIONS = list_sections(PROJECT / "paper")
+
+
+def section_of_figure(wildcards):
+    """The report's category: the section that shows the figure, numbered as in the paper."""
+    for number, section in enumerate(SECTIONS, 1):
+        if wildcards.figure in section["figures"]:
+            return f"{number}. {section['title']}"
+    return "Figures that are in no section"
+
+
+def caption_of_figure(wildcards):
+    """The figure's caption, plain text; its name for one that has none yet."""
+    path = PROJECT / "paper/captions" / f"{wildcards.figure}.rst"
+    return " ".join(path.read_text().split()) if path.exists() else title_of_figure(wildcards)
+
+
+def title_of_figure(wildcards):
+    return wildcards.figure.replace("_", " ").capitalize()
+
+
+def label_figure(wildcards):
+    return {"figure": title_of_figure(wildcards)}
+
+
+def film_of_figure(wildcards):
+    """The film that goes with a figure, if it has one."""
+    return [f"results/figures/{wildcards.figure}.gif"] if wildcards.figure in FILMS else []
+
+
+def describe_page_of_figure(wildcards):
+    figure = FIGURES[wildcards.figure]
+    return {
+        "figure": wildcards.figure,
+        "title": title_of_figure(wildcards),
+        "caption": caption_of_figure(wildcards),
+        "script": figure["script"],
+        "experiments": [*figure["toy_models"], *figure["saes"], *figure["finite_data"]],
+    }
+
+
+def describe_page_of_claims(wildcards):
+    return {"sections": [{"name": section["name"], "title": section["title"]} for section in SECTIONS]}
+
+
+def describe_page_of_jobs(wildcards):
+    return {}
+
+
+def templates(wildcards):
+    """Relative to the working directory, as `paper_sources` are."""
+    return sorted(os.path.relpath(path) for path in (PROJECT / "report").glob("*.html"))

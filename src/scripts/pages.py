@@ -1,0 +1,18 @@
+"""How the pages of the report are written: Jinja templates, text escaped, at once or not at all."""
+
+from pathlib import Path
+
+import jinja2
+
+from superposition.storage import atomic_path
+
+
+def write_page(path: str, templates: list[str], template: str, **values) -> None:
+    """Fill the template of that name among the files `templates`; a name without a value is an error."""
+    loader = jinja2.DictLoader({Path(file).name: Path(file).read_text() for file in templates})
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    text = environment.get_template(template).render(**values)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)

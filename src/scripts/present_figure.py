@@ -1,0 +1,41 @@
+"""One page of the report: a figure, its film, and the claims that it bears on."""
+
+import base64
+import re
+from pathlib import Path
+
+from scripts.command_line import provenance, run
+from scripts.pages import write_page
+from superposition.reporting import describe_claims
+from superposition.storage import load_table
+
+
+def present_figure(spec: dict, png: str, claims: str, page: str, film: list[str], templates: list[str]) -> None:
+    described = describe_claims(load_table(claims, "claims"))
+    write_page(
+        page,
+        templates,
+        "figure.html",
+        title=spec["title"],
+        caption=spec["caption"],
+        alt=first_sentence(spec["caption"]),
+        png=encode(png),
+        film=encode(film[0]) if film else None,
+        claims=[claim for claim in described if spec["figure"] in claim["figures"]],
+        script=spec["script"],
+        experiments=spec["experiments"],
+        commit=provenance(spec)["commit"],
+    )
+
+
+def encode(path: str) -> str:
+    """The file in base64, as data URIs want it."""
+    return base64.b64encode(Path(path).read_bytes()).decode()
+
+
+def first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
+
+
+if __name__ == "__main__":
+    run(present_figure, files=["png", "claims", "page"], lists=["film", "templates"])

@@ -1,0 +1,59 @@
+"""A page of the report: time and memory of every job, as Snakemake's benchmarks measured them."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.command_line import run
+from scripts.pages import write_page
+
+LOGS = Path("results/logs")
+
+
+def present_jobs(spec: dict, paper: str, page: str, templates: list[str]) -> None:
+    jobs = read_benchmarks(LOGS)
+    rules = jobs.groupby("rule").agg(
+        jobs=("s", "size"), cpu_time=("cpu_time", "sum"), s=("s", "max"), max_rss=("max_rss", "max")
+    )
+    write_page(
+        page,
+        templates,
+        "jobs.html",
+        title="Time and memory",
+        rules=[{"name": name, "numbers": [show(value) for value in row]} for name, row in rules.iterrows()],
+        jobs=[
+            {"rule": row["rule"], "experiment": row["experiment"], "numbers": [show(row[name]) for name in NUMBERS]}
+            for _, row in jobs.sort_values("cpu_time", ascending=False).iterrows()
+        ],
+    )
+
+
+NUMBERS = ("seed", "cpu_time", "s", "max_rss")
+
+
+def read_benchmarks(logs: Path) -> pd.DataFrame:
+    """One row per <rule>/<experiment>/<seed>.tsv: rule, experiment, seed, and Snakemake's columns.
+
+    Snakemake writes "NA" or "-" for what ended before it looked: NaN here. The last row counts, if a job ran twice.
+    """
+    rows = []
+    for path in sorted(logs.glob("*/*/*.tsv")):
+        measured = pd.read_csv(path, sep="\t", na_values=["NA", "-"]).iloc[-1]
+        rule, experiment, seed = *path.parts[-3:-1], int(path.stem)
+        rows.append(
+            {"rule": rule, "experiment": experiment, "seed": seed}
+            | {name: float(measured[name]) for name in ("s", "cpu_time", "max_rss")}
+        )
+    return pd.DataFrame(rows, columns=["rule", "experiment", "seed", "s", "cpu_time", "max_rss"])
+
+
+def show(value: float) -> dict[str, str]:
+    """A number as text, and as its column is sorted by; both empty where it was not measured."""
+    if pd.isna(value):
+        return {"text": "", "sorting": ""}
+    text = f"{value:,.0f}" if float(value).is_integer() or value >= 100 else f"{value:.1f}"
+    return {"text": text, "sorting": repr(float(value))}
+
+
+if __name__ == "__main__":
+    run(present_jobs, files=["paper", "page"], lists=["templates"])
