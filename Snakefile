@@ -30,3 +30,12 @@ rule all:
     input:
         "results/paper.pdf",
         expand("results/figures/{figure}.gif", figure=FILMS),
+
+
+rule present:
+    input:
+        "results/paper.pdf",
+        "results/report/pages/claims.html",
+        "results/report/pages/glossary.html",
+        "results/report/pages/jobs.html",
+        expand("results/report/{figure}.html", figure=FIGURES),

@@ -57,6 +57,31 @@ rule present_claims:
         " --templates {input.templates} --page {output.page} > {log} 2>&1"
 
 
+rule present_glossary:
+    input:
+        pngs=pictures_of_glossary,
+        templates=templates,
+    output:
+        page=report(
+            "results/report/pages/glossary.html",
+            category="Glossary",
+            labels={"page": "Questions and answers"},
+            caption="../report/glossary.rst",
+        ),
+    log:
+        "results/logs/present_glossary.log",
+    conda:
+        "../environment.yml"
+    params:
+        spec=specify("present_glossary", describe_page_of_glossary),
+        python=python,
+    message:
+        "Presenting the glossary"
+    shell:
+        "{params.python} -m scripts.present_glossary --spec {params.spec:q} --pngs {input.pngs}"
+        " --templates {input.templates} --page {output.page} > {log} 2>&1"
+
+
 rule present_jobs:
     input:
         paper="results/paper.pdf",
@@ -80,11 +105,3 @@ rule present_jobs:
     shell:
         "{params.python} -m scripts.present_jobs --spec {params.spec:q} --paper {input.paper}"
         " --templates {input.templates} --page {output.page} > {log} 2>&1"
-
-
-rule present:
-    input:
-        "results/paper.pdf",
-        "results/report/pages/claims.html",
-        "results/report/pages/jobs.html",
-        expand("results/report/{figure}.html", figure=FIGURES),

@@ -3,6 +3,8 @@
 from pipeline.sections import list_sections
 
 SECTIONS = list_sections(PROJECT / "paper")
+GLOSSARY = load_yaml(PROJECT / "paper/glossary.yaml")
+SPELLING = {"sae": "SAE", "saes": "SAEs", "arena": "ARENA", "2d": "2D"}
 
 
 def section_of_figure(wildcards):
@@ -20,7 +22,8 @@ def caption_of_figure(wildcards):
 
 
 def title_of_figure(wildcards):
-    return wildcards.figure.replace("_", " ").capitalize()
+    words = [SPELLING.get(word, word) for word in wildcards.figure.split("_")]
+    return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
 
 
 def label_figure(wildcards):
@@ -45,6 +48,16 @@ def describe_page_of_figure(wildcards):
 
 def describe_page_of_claims(wildcards):
     return {"sections": [{"name": section["name"], "title": section["title"]} for section in SECTIONS]}
+
+
+def describe_page_of_glossary(wildcards):
+    return {"entries": GLOSSARY}
+
+
+def pictures_of_glossary(wildcards):
+    """The figures that its answers refer to, where the configuration draws them."""
+    names = sorted({entry["figure"] for entry in GLOSSARY} & set(FIGURES))
+    return [f"results/figures/{name}.png" for name in names]
 
 
 def describe_page_of_jobs(wildcards):

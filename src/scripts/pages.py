@@ -1,5 +1,6 @@
-"""How the pages of the report are written: Jinja templates, text escaped, at once or not at all."""
+"""How the pages of the report are written: Jinja templates, text escaped, pictures within, at once or not at all."""
 
+import base64
 from pathlib import Path
 
 import jinja2
@@ -16,3 +17,8 @@ def write_page(path: str, templates: list[str], template: str, **values) -> None
     text = environment.get_template(template).render(**values)
     with atomic_path(path) as temporary:
         temporary.write_text(text)
+
+
+def encode(path: str | Path) -> str:
+    """The file in base64, as data URIs want it."""
+    return base64.b64encode(Path(path).read_bytes()).decode()

@@ -1,11 +1,9 @@
 """One page of the report: a figure, its film, and the claims that it bears on."""
 
-import base64
 import re
-from pathlib import Path
 
 from scripts.command_line import provenance, run
-from scripts.pages import write_page
+from scripts.pages import encode, write_page
 from superposition.reporting import describe_claims
 from superposition.storage import load_table
 
@@ -26,11 +24,6 @@ def present_figure(spec: dict, png: str, claims: str, page: str, film: list[str]
         experiments=spec["experiments"],
         commit=provenance(spec)["commit"],
     )
-
-
-def encode(path: str) -> str:
-    """The file in base64, as data URIs want it."""
-    return base64.b64encode(Path(path).read_bytes()).decode()
 
 
 def first_sentence(text: str) -> str:
