@@ -15,6 +15,7 @@ import torch
 from benchmarks import figures, report
 from benchmarks.equality import Comparison, compare_losses
 from benchmarks.machine import describe_machine
+from benchmarks.publishing import publish
 from benchmarks.scaling import measure_scaling
 from benchmarks.timing import time_pairs
 from benchmarks.workloads import Workload, list_tiny_workloads, list_workloads
@@ -50,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nOur time as sizes grow, with the 95 % interval of the exponent")
         print(*report.scaling_lines(scaling), sep="\n", flush=True)
     write(table, scaling, machine, Path(options.results))
+    if options.publish:
+        publish(table, scaling, ROOT / "paper/benchmark.json")
     return 0 if agrees else 1
 
 
@@ -59,7 +62,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny workloads, to see that everything works")
     parser.add_argument("--only", nargs="+", metavar="WORKLOAD", help="these workloads alone, without the scaling")
     parser.add_argument("--results", default=str(ROOT / "results"), help="folder to write to")
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--publish", action="store_true", help="put the measurement into the paper (paper/benchmark.json)"
+    )
+    options = parser.parse_args(arguments)
+    if options.publish and (options.quick or options.only or options.device != "cpu"):
+        parser.error("--publish needs all workloads on the CPU: leave out --quick, --only and --device")
+    return options
 
 
 def time_all(workloads: list[Workload], machine: dict, quick: bool) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The benchmark: it runs, it tells a wrong engine from a right one, and it counts and fits as by hand."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -7,20 +8,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from builders import check_schema
+from builders import ROOT, check_schema
 
 from benchmarks import __main__ as program
 from benchmarks import textbook
 from benchmarks.engines import complete, toy_model_engine
 from benchmarks.equality import compare, compare_losses
+from benchmarks.publishing import publish
 from benchmarks.report import NO_ENGINE, line, summarise_timing
 from benchmarks.scaling import fit_exponent
 from benchmarks.timing import Timing, choose_steps
 from benchmarks.workloads import list_tiny_workloads, list_workloads, sae_workload, spaced, toy_model_workload
 from superposition import saes, toy_models
+from superposition.reporting import format_number
 from superposition.storage import load_table
 
 MACHINE = {"device": "cpu"}
+PUBLISHED = json.loads((ROOT / "paper/benchmark.json").read_text())  # what the paper's text reads
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +243,29 @@ def test_the_exponent_of_a_power_is_its_exponent():
 
 def test_every_tiny_workload_is_the_small_twin_of_one():
     assert [workload.name for workload in list_tiny_workloads()] == [workload.name for workload in list_workloads()]
+
+
+def test_what_the_paper_shows_is_what_was_measured(tmp_path):
+    assert program.main(["--quick", "--only", "intro_2d", "--results", str(tmp_path)]) == 0
+    table = load_table(tmp_path / "benchmark.parquet", "benchmark")
+    scaling = pd.DataFrame(
+        {"model": "toy_models", "size": "steps", "value": [100, 200], "repetition": 0, "seconds": [1.0, 2.0]}
+    ).assign(exponent=1.0, exponent_low=0.912345, exponent_high=1.1)
+    publish(table, scaling, tmp_path / "benchmark.json")
+    shown = json.loads((tmp_path / "benchmark.json").read_text())
+    [row] = shown["workloads"]
+    assert row["ratio"] == format_number(table["ratio"][0])
+    assert row["bar"] == pytest.approx(table["ratio"][0], abs=0.005)
+    assert shown["machine"]["commit"] == table["commit"][0]
+    assert shown["scaling"] == [
+        {"model": "toy_models", "size": "steps", "from": "100", "to": "200"}
+        | {"exponent": "1", "exponent_low": "0.912", "exponent_high": "1.10"}
+    ]
+    assert set(shown["workloads"][0]) == set(PUBLISHED["workloads"][0])
+    assert set(shown["scaling"][0]) == set(PUBLISHED["scaling"][0])
+    assert set(shown["machine"]) == set(PUBLISHED["machine"])
+
+
+def test_a_part_of_the_benchmark_is_not_published():
+    with pytest.raises(SystemExit):
+        program.main(["--quick", "--publish"])
