@@ -62,9 +62,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny workloads, to see that everything works")
     parser.add_argument("--only", nargs="+", metavar="WORKLOAD", help="these workloads alone, without the scaling")
     parser.add_argument("--results", default=str(ROOT / "results"), help="folder to write to")
-    parser.add_argument(
-        "--publish", action="store_true", help="put the measurement into the paper (paper/benchmark.json)"
-    )
+    parser.add_argument("--publish", action="store_true", help="write paper/benchmark.json, which the paper shows")
     options = parser.parse_args(arguments)
     if options.publish and (options.quick or options.only or options.device != "cpu"):
         parser.error("--publish needs all workloads on the CPU: leave out --quick, --only and --device")

@@ -1,4 +1,4 @@
-"""The measurement that the paper shows: written to paper/benchmark.json, and committed, since no two runs of it agree."""
+"""The measurement that the paper shows: paper/benchmark.json, which is committed, since no two measurements agree."""
 
 import json
 from pathlib import Path
