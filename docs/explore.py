@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exploring the results
 #
-# Everything that was measured lies in typed tables under `results/metrics`, one folder a table, described column by column in
-# `schemas/tables.yaml`. A folder reads as one table. Run this file as it is, from the project's folder, or cell by cell in an
-# editor that knows `# %%` (VS Code, PyCharm, Jupyter with jupytext).
+# Everything that was measured lies in typed tables under `results/metrics`, one folder a table, described column by
+# column in `schemas/tables.yaml`. A folder reads as one table. Run this file as it is, from the project's folder, or
+# cell by cell in an editor that knows `# %%` (VS Code, PyCharm, Jupyter with jupytext).
 
 # %%
 import matplotlib.pyplot as plt
@@ -13,7 +13,8 @@ import seaborn as sns
 # %% [markdown]
 # ## How many features are represented?
 #
-# `models` has a row per trained model. Of each seed and feature probability, only the restart with the lowest loss is kept.
+# `models` has a row per trained model. Of each seed and feature probability, only the restart with the lowest loss is
+# kept.
 
 # %%
 models = pd.read_parquet("results/metrics/models")
@@ -36,5 +37,6 @@ sns.stripplot(saes, x="n_dead", y="n_recovered", hue="sae", dodge=True)
 
 # %%
 claims = pd.read_parquet("results/claims.parquet")
-print(claims[claims["verdict"] == "failed"][["claim", "quantity", "value", "low", "high", "relation", "threshold"]])
+failed = claims[claims["verdict"] == "failed"]
+print(failed[["claim", "quantity", "value", "low", "high", "relation", "threshold"]].to_string())
 plt.show()
