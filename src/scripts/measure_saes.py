@@ -1,4 +1,4 @@
-"""Score every autoencoder of one sweep at one seed on held-out activations against the toy model's true features."""
+"""Score every autoencoder of one sweep at one seed on held-out activations against the true features."""
 
 from scripts.command_line import provenance, run
 from superposition.features import SparseSamples
@@ -8,11 +8,14 @@ from superposition.storage import load_tensors, save_table
 
 
 def measure_saes(spec: dict, weights: str, samples: str, **tables: str) -> None:
-    parameters = load_tensors(weights)
-    W, model_instance = parameters.pop("W"), int(parameters.pop("model_instance"))
-    held_out = int(held_out_of_instances(spec["experiment"])[model_instance])
-    x = SparseSamples.from_tensors(load_tensors(samples)).to_dense(held_out)
-    measured = measure(spec["id"], spec["sae"], spec["seed"], parameters, W, model_instance, x)
+    parameters, data = load_tensors(weights), load_tensors(samples)
+    if "dictionary" in spec:
+        W, bias, model_instance, held_out = data["W"], data["bias"], None, 0
+    else:
+        W, bias, model_instance = parameters.pop("W"), None, int(parameters.pop("model_instance"))
+        held_out = int(held_out_of_instances(spec["experiment"])[model_instance])
+    x = SparseSamples.from_tensors(data).to_dense(held_out)
+    measured = measure(spec["id"], spec["sae"], spec["seed"], parameters, W, model_instance, x, bias)
     for name, path in tables.items():
         save_table(measured[name], path, spec["tables"][name], provenance(spec))
 

@@ -22,13 +22,22 @@ N_PLOTTED = 400
 
 
 def measure_saes(
-    name: str, sae: dict, seed: int, parameters: saes.Parameters, W: Tensor, model_instance: int, x: Tensor
+    name: str,
+    sae: dict,
+    seed: int,
+    parameters: saes.Parameters,
+    W: Tensor,
+    model_instance: int | None,
+    x: Tensor,
+    bias: Tensor | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Tables `saes`, `latents` and `single_feature_responses` (see schemas/tables.yaml) of all instances.
 
     Args:
-        W: (d_in, n_features) of the toy model that supplied the activations
+        W: (d_in, n_features) of the toy model or dictionary that supplied the activations
+        model_instance: instance of the toy model; None for a dictionary
         x: (samples, n_features) its held-out samples
+        bias: (d_in,) of its activations, h = W x + bias; none for a toy model
     """
     rng = numpy_generator(seed, name, "floor")
     floor = metrics.chance_floor(W.T.numpy(), sae["n_latents"], metrics.mmcs_truth, N_FLOOR_DRAWS, rng)
@@ -36,7 +45,8 @@ def measure_saes(
         sae=name,
         seed=seed,
         architecture=sae["architecture"],
-        toy_model=sae["toy_model"],
+        toy_model=sae.get("toy_model"),
+        dictionary=sae.get("dictionary"),
         model_instance=model_instance,
         sparsity_penalty=parameter_of_instances(sae, "sparsity_penalty"),
         learning_rate=parameter_of_instances(sae, "learning_rate"),
@@ -48,12 +58,12 @@ def measure_saes(
     )
     undefined = float("nan"), float("nan")
     optima = {
-        p: optimal_symmetric_encoder(W, x, p) if sae["architecture"] == "relu" else undefined
+        p: optimal_symmetric_encoder(W, x, p) if sae["architecture"] == "relu" and "toy_model" in sae else undefined
         for p in instances["sparsity_penalty"].unique()
     }
     instances["symmetric_slope"] = instances["sparsity_penalty"].map(lambda penalty: optima[penalty][0])
     instances["symmetric_intercept"] = instances["sparsity_penalty"].map(lambda penalty: optima[penalty][1])
-    h, architecture = x @ W.T, saes.make_architecture(sae)
+    h, architecture = x @ W.T if bias is None else x @ W.T + bias, saes.make_architecture(sae)
     scores, latents, responses = [], [], []
     for instance in instances["instance"]:
         one = {key: tensor[instance, None] for key, tensor in parameters.items()}
