@@ -19,7 +19,7 @@ def every_subschema(schema, path=()):
         yield from every_subschema(schema["items"], (*path, "items"))
 
 
-# Keys without a default that some blocks lack: those of one kind alone, of which cross-checks say when they are missing.
+# Keys without a default that some blocks lack: those of one kind alone, which cross-checks ask for.
 OPTIONAL = {
     "script",
     "toy_model",

@@ -43,7 +43,9 @@ def approach_cosine(units: Tensor, cosine: float, steps: int, learning_rate: flo
         optimizer.param_groups[0]["lr"] = learning_rate * (1 - step / steps)
         with torch.no_grad():
             pull = units @ (units.T @ units) - units  # sum over j != i of (u_i . u_j) u_j
-            units.grad = (pull - cosine * (units.sum(0) - units)) / len(units)
+            pull -= cosine * (units.sum(0) - units)
+            # Without the part along u_i, which normalising undoes but which Adam would scale, entry by entry.
+            units.grad = (pull - (pull * units).sum(1, keepdim=True) * units) / len(units)
             optimizer.step()
             units.copy_(_normalise(units))
     return units.detach()
