@@ -4,8 +4,8 @@ import pytest
 import yaml
 from workflow_plans import (
     CLAIMS,
-    FIGURES,
     DICTIONARIES,
+    FIGURES,
     FINITE_DATA,
     PAPER,
     SAES,
