@@ -6,6 +6,7 @@ import yaml
 from configurations import SCHEMA
 
 from pipeline import schema_check
+from pipeline.architectures import REQUIRED  # by some architectures alone
 
 
 def every_subschema(schema, path=()):
@@ -39,7 +40,7 @@ def test_every_key_is_described_bounded_and_unambiguous(path, schema):
         assert schema["additionalProperties"] is False, f"{path} is open"
         for name, each in schema.get("properties", {}).items():
             told = ("default" in each) + (name in schema.get("required", []))
-            optional = name == "script" or path[-1:] == ("sweep",) or (name == "seeds" and path)
+            optional = name == "script" or path[-1:] == ("sweep",) or (name == "seeds" and path) or name in REQUIRED
             assert told == (0 if optional else 1), f"{(*path, name)} must either be required or have a default"
     if "default" in schema:
         problems: list = []

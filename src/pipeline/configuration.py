@@ -42,6 +42,6 @@ def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Pa
     for block in (*config["toy_models"].values(), *config["finite_data"].values()):
         block["seeds"] = min(block.get("seeds", config["seeds"]), config["seeds"])
     for sae in config["saes"].values():
-        for key in [key for key, owner in OWNERS.items() if owner != sae["architecture"]]:
-            del sae[key]
+        for key in [key for key, owners in OWNERS.items() if sae["architecture"] not in owners]:
+            sae.pop(key, None)
     return config

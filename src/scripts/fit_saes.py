@@ -6,6 +6,7 @@ from scripts.command_line import provenance, run
 from superposition.devices import claim_device
 from superposition.evaluation import choose_instance
 from superposition.features import SparseSamples, feature_probability
+from superposition.sae_sources import ToyModelActivations
 from superposition.sae_training import fit_saes as fit
 from superposition.storage import load_tensors, save_table, save_tensors
 
@@ -18,7 +19,8 @@ def fit_saes(spec: dict, model_weights: str, samples: str, weights: str, history
     W = models["W"][instance]
     probability = feature_probability(experiment)[instance]
     with claim_device(gpus) as device:
-        parameters, losses = fit(spec["id"], sae, spec["seed"], W, probability, experiment["features"], device)
+        source = ToyModelActivations(W, probability, experiment["features"], device)
+        parameters, losses = fit(spec["id"], sae, spec["seed"], source, device)
     save_table(losses, history, spec["tables"]["sae_history"], provenance(spec))
     save_tensors(parameters | {"W": W, "model_instance": torch.tensor(instance)}, weights, provenance(spec))
 
