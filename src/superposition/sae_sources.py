@@ -62,7 +62,8 @@ class Batches:
         """(batch_size, instances or 1, d_in)"""
         if self.shared:
             return self.source.sample(batch_size, self.n_instances, self.generators[0])
-        return torch.cat([self.source.sample(batch_size, 1, generator) for generator in self.generators], dim=1)
+        samples = [self.source.sample(batch_size, 1, generator)[:, 0] for generator in self.generators]
+        return torch.stack(samples).transpose(0, 1)  # an instance's samples lie together, as products of matrices want
 
     def draw_for(self, instance: int, batch_size: int) -> Tensor:
         """(batch_size, d_in) of one instance alone; the streams of the others stay where they are."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from einops import einsum
 from torch import Tensor
+from torch.autograd import Function
 
 Parameters = dict[str, Tensor]
 EPSILON = 1e-8  # guards the division by a decoder row's norm
@@ -142,14 +143,41 @@ def latent_axis(name: str) -> int | None:
     return {"b_dec": None, "W_dec": -2}.get(name, -1)
 
 
+class Spread(Function):
+    """A vector of every instance repeated along the batch, with a gradient that an instance gets alike in any company.
+
+    torch adds up a batch in an order that depends on how many instances there are. Here it is a product of matrices, one
+    per instance.
+    """
+
+    @staticmethod
+    def forward(ctx, vectors: Tensor, batch_size: int) -> Tensor:
+        return vectors.expand(batch_size, *vectors.shape)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        ones = gradient.new_ones(gradient.shape[1], 1, gradient.shape[0])
+        return torch.bmm(ones, gradient.transpose(0, 1))[:, 0], None
+
+
+def spread(vectors: Tensor, batch: Tensor) -> Tensor:
+    """(instances, n) -> (batch, instances, n), as often as there are samples in `batch`; see Spread."""
+    return Spread.apply(vectors, len(batch))
+
+
 def read(h: Tensor, b_dec: Tensor, W: Tensor) -> Tensor:
     """(h - b_dec) W, of shape (batch, instances, n_latents)."""
-    return einsum(h - b_dec, W, "batch inst d, inst d latent -> batch inst latent")
+    return einsum(h - spread(b_dec, h), W, "batch inst d, inst d latent -> batch inst latent")
+
+
+def combine(z: Tensor, directions: Tensor) -> Tensor:
+    """z D, of shape (batch, instances, d_in)."""
+    return einsum(z, directions, "batch inst latent, inst latent d -> batch inst d")
 
 
 def write(z: Tensor, directions: Tensor, b_dec: Tensor) -> Tensor:
     """z D + b_dec, of shape (batch, instances, d_in)."""
-    return einsum(z, directions, "batch inst latent, inst latent d -> batch inst d") + b_dec
+    return combine(z, directions) + spread(b_dec, z)
 
 
 def mean_squared_error(h: Tensor, h_hat: Tensor) -> Tensor:

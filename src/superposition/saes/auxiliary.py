@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from superposition.saes.architecture import Losses, Parameters
+from superposition.saes.architecture import Losses, Parameters, combine
 from superposition.saes.linear import LinearSae
 from superposition.saes.selection import keep_largest
 
@@ -53,7 +53,7 @@ class AuxiliarySae(LinearSae):
         count = h.shape[-1] // 2 if self.aux_k == "half" else self.aux_k
         kept = keep_largest(pre.detach().transpose(0, 1), [max(1, count)] * len(dead)).transpose(0, 1)
         error = (h - h_hat).detach()
-        explained = self.decode(parameters, pre * kept) - parameters["b_dec"]
+        explained = combine(pre * kept, self.directions(parameters))
         return torch.where(dead.any(-1), self.aux_coefficient * self.squared_error(error, explained), 0.0)
 
     def observe(self, parameters: Parameters, losses: Losses) -> None:

@@ -83,13 +83,13 @@ class IcaDictionary(FittedDictionary):
 
 
 class NmfDictionary(FittedDictionary):
-    """Non-negative factors of the activations over their smallest values, encoded by the factors' pseudo-inverse."""
+    """Non-negative factors of the activations above their smallest values, encoded by the factors' pseudo-inverse."""
 
     def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int):
         from sklearn.decomposition import NMF
 
         lowest = h.min(axis=0)
-        nmf = NMF(n_latents, init="nndsvda", max_iter=1_000, tol=1e-3, random_state=random_state).fit(h - lowest)
+        nmf = NMF(n_latents, init="random", max_iter=1_000, tol=1e-3, random_state=random_state).fit(h - lowest)
         return np.linalg.pinv(nmf.components_), nmf.components_, lowest
 
 

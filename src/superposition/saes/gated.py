@@ -12,6 +12,7 @@ from superposition.saes.architecture import (
     draw_weights,
     normalise_decoder,
     read,
+    spread,
     write,
 )
 
@@ -56,7 +57,10 @@ class GatedSae(Architecture):
     def gate_and_magnitude(parameters: Parameters, h: Tensor) -> tuple[Tensor, Tensor]:
         """The gate's pre-activation pi and the magnitude before its ReLU, both (batch, instances, n_latents)."""
         shared = read(h, parameters["b_dec"], parameters["W_gate"])
-        return shared + parameters["b_gate"], shared * parameters["r_mag"].exp() + parameters["b_mag"]
+        b_gate, scale, b_mag = (
+            spread(vector, h) for vector in (parameters["b_gate"], parameters["r_mag"].exp(), parameters["b_mag"])
+        )
+        return shared + b_gate, shared * scale + b_mag
 
     def encode(self, parameters: Parameters, h: Tensor) -> Tensor:
         pi, magnitude = self.gate_and_magnitude(parameters, h)

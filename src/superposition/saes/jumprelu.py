@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from superposition.saes.architecture import Losses, Parameters
+from superposition.saes.architecture import Losses, Parameters, spread
 from superposition.saes.linear import LinearSae
 
 LOWEST_THRESHOLD = 1e-6  # a direct threshold is held above 0, where its pseudo-gradient would vanish
@@ -112,11 +112,11 @@ class JumpReluSae(LinearSae):
 
     def encode(self, parameters: Parameters, h: Tensor) -> Tensor:
         bandwidth = self.setting(parameters, "bandwidth")
-        return JumpRelu.apply(self.pre_activation(parameters, h), self.threshold(parameters), bandwidth)
+        return JumpRelu.apply(self.pre_activation(parameters, h), spread(self.threshold(parameters), h), bandwidth)
 
     def losses(self, parameters: Parameters, h: Tensor, sparsity_penalty: Tensor) -> Losses:
         """mean_d (h - h')^2 + sparsity_penalty * sum_j H(pre_j - threshold_j), averaged over the batch."""
-        pre, threshold = self.pre_activation(parameters, h), self.threshold(parameters)
+        pre, threshold = self.pre_activation(parameters, h), spread(self.threshold(parameters), h)
         bandwidth = self.setting(parameters, "bandwidth")
         z = JumpRelu.apply(pre, threshold, bandwidth)
         active = Heaviside.apply(pre, threshold, bandwidth)

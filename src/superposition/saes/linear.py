@@ -11,6 +11,7 @@ from superposition.saes.architecture import (
     draw_weights,
     normalise,
     read,
+    spread,
     write,
 )
 
@@ -53,7 +54,7 @@ class LinearSae(Architecture):
 
     def pre_activation(self, parameters: Parameters, h: Tensor) -> Tensor:
         W_enc = self.directions(parameters).mT if self.tied else parameters["W_enc"]
-        return read(h, parameters["b_dec"], W_enc) + parameters["b_enc"]
+        return read(h, parameters["b_dec"], W_enc) + spread(parameters["b_enc"], h)
 
     def decode(self, parameters: Parameters, z: Tensor) -> Tensor:
         return write(z, self.directions(parameters), parameters["b_dec"])

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from superposition.saes.architecture import Architecture, Losses, Parameters, draw_weights, normalise, write
+from superposition.saes.architecture import Architecture, Losses, Parameters, draw_weights, normalise, spread, write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class MatchingPursuitSae(Architecture):
 
     def pursue(self, parameters: Parameters, h: Tensor) -> tuple[Tensor, Tensor]:
         """z, (batch, instances, n_latents), and the residual that it leaves of h, (batch, instances, d_in)."""
-        directions, residual = normalise(parameters["W_dec"]), h - parameters["b_dec"]
+        directions, residual = normalise(parameters["W_dec"]), h - spread(parameters["b_dec"], h)
         n_instances, n_latents, _ = directions.shape
         z = residual.new_zeros(*residual.shape[:2], n_latents)
         k, instances = self.setting(parameters, "k"), torch.arange(n_instances, device=h.device)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from superposition.saes.architecture import Parameters
+from superposition.saes.architecture import Parameters, combine, spread
 from superposition.saes.topk import BatchTopKSae
 
 
@@ -53,8 +53,8 @@ class MatryoshkaBatchTopKSae(BatchTopKSae):
     def reconstruction_losses(self, parameters: Parameters, h: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """The mean over prefixes of the loss of their reconstructions, and h' of all latents."""
         widths = parameters["widths"][0].tolist() if isinstance(self.prefixes, int) else self.prefixes
-        directions, h_hat, losses = self.directions(parameters), parameters["b_dec"], []
+        directions, h_hat, losses = self.directions(parameters), spread(parameters["b_dec"], h), []
         for begin, end in pairwise([0, *widths]):
-            h_hat = h_hat + torch.einsum("bil,ild->bid", z[..., begin:end], directions[:, begin:end])
+            h_hat = h_hat + combine(z[..., begin:end], directions[:, begin:end])
             losses.append(self.squared_error(h, h_hat))
         return torch.stack(losses).mean(0), h_hat
