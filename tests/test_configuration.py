@@ -49,7 +49,8 @@ def test_defaults_are_filled_at_every_level(project):
     }
     sae = config["saes"]["relu"]
     assert sae["instance"] == "lowest_loss"
-    assert sae["resampling"] == {"method": "none", "every": 2500, "window": 500, "scale": 0.5}
+    resampling = {"method": "none", "every": 2500, "window": 500, "scale": 0.5, "reset_moments": False}
+    assert sae["resampling"] == resampling
     assert sae["training"]["steps"] == 20_000
     assert sae["training"]["snapshots"] == 51
     named = {"toy_models": ["dense"], "saes": ["relu"], "finite_data": [], "dictionaries": []}

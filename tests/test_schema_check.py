@@ -6,6 +6,7 @@ import yaml
 from configurations import SCHEMA
 
 from pipeline import schema_check
+from pipeline.architectures import REQUIRED  # by some architectures alone
 
 
 def every_subschema(schema, path=()):
@@ -54,7 +55,7 @@ def test_every_key_is_described_bounded_and_unambiguous(path, schema):
         assert schema["additionalProperties"] is False, f"{path} is open"
         for name, each in schema.get("properties", {}).items():
             told = ("default" in each) + (name in schema.get("required", []))
-            optional = name in OPTIONAL or path[-1:] == ("sweep",) or (name == "seeds" and path)
+            optional = name in OPTIONAL | set(REQUIRED) or path[-1:] == ("sweep",) or (name == "seeds" and path)
             assert told == 1 or (told == 0 and optional), f"{(*path, name)} must either be required or have a default"
     if "default" in schema:
         problems: list = []

@@ -53,8 +53,8 @@ def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Pa
     for block in config["dictionaries"].values():
         forget_foreign_keys(block)
     for sae in config["saes"].values():
-        for key in [key for key, owner in OWNERS.items() if owner != sae["architecture"]]:
-            del sae[key]
+        for key in [key for key, owners in OWNERS.items() if sae["architecture"] not in owners]:
+            sae.pop(key, None)
         if "dictionary" in sae:
             sae.pop("instance", None)  # of a toy model
     return config

@@ -8,8 +8,11 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.architectures import OWNERS, check_architecture
 from pipeline.dictionary_checks import check_dictionary
 from pipeline.problems import Index, Problem, quote, show_value, suggest
+
+__all__ = ["KINDS", "OWNERS", "SAE_SOURCES", "SOURCES", "check_all", "count_instances"]
 
 KINDS = {
     "toy_models": "toy model",
@@ -20,7 +23,6 @@ KINDS = {
 # What an SAE's toy model may be: its activations h = W x are then sums of features' directions, each with one sign.
 LINEAR_HIDDEN = ["linear", "relu_output", "gelu_output", "silu_output", "softplus_output", "quadratic_output"]
 SAE_SOURCES = {("model", "kind"): LINEAR_HIDDEN, ("features", "magnitude"): ["uniform"]}
-OWNERS = {"threshold_init": "jumprelu", "bandwidth": "jumprelu"}  # the architecture that alone has a key
 SOURCES = {"toy_model": "toy_models", "dictionary": "dictionaries"}  # key of an SAE's source -> its section
 Findings = Iterator[tuple[tuple, str]]  # path below the part that is checked, text
 
@@ -66,9 +68,15 @@ def _blocks(config: dict, *sections: str) -> Iterator[tuple[str, str, dict]]:
 
 def check_training(training: dict) -> Findings:
     steps = training["steps"]
-    for key, lowest in (("log_every", 1), ("warmup_steps", 0)):
-        if training[key] > steps:
+    for key, lowest in (("log_every", 1), ("warmup_steps", 0), ("sparsity_warmup_steps", 0)):
+        if training.get(key, 0) > steps:
             yield (key,), f"is {training[key]}: allowed are integers from {lowest} to training.steps, {steps}"
+    decay_steps = training.get("decay_steps", "all")
+    if decay_steps != "all" and training["schedule"] == "constant":
+        yield ("decay_steps",), f"is {decay_steps}: allowed is 'all' with the schedule 'constant', which does not fall"
+    elif decay_steps != "all" and decay_steps > steps - training["warmup_steps"] >= 0:
+        text = f"is {decay_steps}: allowed is up to training.steps less training.warmup_steps"
+        yield ("decay_steps",), f"{text}, {steps - training['warmup_steps']}"
     if training.get("optimizer") == "adam" and training["weight_decay"] != 0:
         text = f"is {training['weight_decay']}: allowed is 0 with the optimizer 'adam'; 'adamw' has weight decay"
         yield ("weight_decay",), text
@@ -149,13 +157,8 @@ def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]
     architecture has the settings that are given."""
     if name in config["toy_models"]:
         yield (), "has the name of a toy model: allowed are names that no toy model has"
-    architecture = sae.get("architecture")
-    for key, owner in OWNERS.items():
-        if key in raw["saes"][name] and sae[key] is not None and architecture not in (None, owner):
-            text = (
-                f"is {show_value(sae[key])}: allowed with the architecture {owner!r} alone, not with {architecture!r}"
-            )
-            yield (key,), text
+    own = {path[2:] for path in unsound if path[:2] == ("saes", name)}
+    yield from check_architecture(sae, raw["saes"][name], own)
     yield from check_source(raw["saes"][name], sae, raw)
     toy_model, instance = sae.get("toy_model"), sae["instance"]
     if toy_model not in config["toy_models"] or ("toy_models", toy_model) in unsound:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from superposition import metrics, saes
 from superposition.matching import cosine_similarity, match_one_to_one
-from superposition.runs import list_instances, parameter_of_instances
+from superposition.runs import list_instances
+from superposition.sae_settings import setting_of_instances
 from superposition.seeding import numpy_generator
 from superposition.shrinkage import optimal_symmetric_encoder
 
@@ -48,21 +49,20 @@ def measure_saes(
         toy_model=sae.get("toy_model"),
         dictionary=sae.get("dictionary"),
         model_instance=model_instance,
-        sparsity_penalty=parameter_of_instances(sae, "sparsity_penalty"),
-        learning_rate=parameter_of_instances(sae, "learning_rate"),
+        sparsity_penalty=setting_of_instances(sae, "sparsity_penalty"),
+        learning_rate=setting_of_instances(sae, "learning_rate"),
         mmcs_truth_floor=floor.mean,
         n_eval=len(x),
         true_l0=metrics.l0(x.numpy()),
         n_latents=sae["n_latents"],
         n_features=W.shape[1],
     )
+    plain = "toy_model" in sae and saes.make_architecture(sae) == saes.ReluSae()  # the one whose best encoder is known
+    penalties = instances["sparsity_penalty"].unique() if plain else ()
+    optima = {penalty: optimal_symmetric_encoder(W, x, penalty) for penalty in penalties}
     undefined = float("nan"), float("nan")
-    optima = {
-        p: optimal_symmetric_encoder(W, x, p) if sae["architecture"] == "relu" and "toy_model" in sae else undefined
-        for p in instances["sparsity_penalty"].unique()
-    }
-    instances["symmetric_slope"] = instances["sparsity_penalty"].map(lambda penalty: optima[penalty][0])
-    instances["symmetric_intercept"] = instances["sparsity_penalty"].map(lambda penalty: optima[penalty][1])
+    for i, column in enumerate(("symmetric_slope", "symmetric_intercept")):
+        instances[column] = [optima.get(penalty, undefined)[i] for penalty in instances["sparsity_penalty"]]
     h, architecture = x @ W.T if bias is None else x @ W.T + bias, saes.make_architecture(sae)
     scores, latents, responses = [], [], []
     for instance in instances["instance"]:
@@ -81,7 +81,7 @@ def measure_saes(
 
 
 @torch.no_grad()
-def reconstruct(architecture: saes.Architecture, parameters: saes.Parameters, h: Tensor) -> tuple[Tensor, Tensor]:
+def reconstruct(architecture: saes.SparseCode, parameters: saes.Parameters, h: Tensor) -> tuple[Tensor, Tensor]:
     """Latents (samples, n_latents) and reconstruction (samples, d_in) of one autoencoder."""
     latents, outputs = [], []
     for chunk in h[:, None].split(CHUNK):
