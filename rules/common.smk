@@ -59,9 +59,9 @@ SEEDS |= {name: SEEDS[block["toy_model"]] for name, block in SAES.items()}
 FILMS = [name for name, figure in FIGURES.items() if figure["film"]]
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
 TOY_MODEL_TABLES = ("models", "features", "sets", "neurons", "hidden_samples", "dynamics", "training_history")
-CLAIM_TABLES = ("models", "features", "sets", "neurons", "dynamics", "saes", "latents", "finite_models")
+CLAIM_TABLES = ("models", "features", "sets", "neurons", "dynamics", "saes", "latents", "absorption", "finite_models")
 EVERYTHING = (sorted(TOY_MODELS), sorted(SAES), sorted(FINITE_DATA))
-SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
+SAE_TABLES = ("saes", "latents", "single_feature_responses", "absorption", "sae_history")
 FINITE_DATA_TABLES = ("finite_models", "finite_features", "training_points", "finite_history")
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from builders import PENTAGON, check_schema, sae
 
-from superposition import sae_measurement
+from superposition import ground_truth, sae_measurement
 from superposition.sae_measurement import measure_saes
 
 # The features are a pentagon of radius 2. Of each there is a sample of length .2, one of .5 and one of 1; five more
@@ -160,7 +160,7 @@ def test_autoencoders_do_not_mix(truth):
 
 @pytest.mark.parametrize("chunk", [1, 7])
 def test_scores_do_not_depend_on_the_chunk(monkeypatch, truth, chunk):
-    monkeypatch.setattr(sae_measurement, "CHUNK", chunk)
+    monkeypatch.setattr(ground_truth, "CHUNK", chunk)
     assert measure(true_autoencoder())["saes"].equals(truth["saes"])
 
 

@@ -18,4 +18,4 @@ def measure_saes(spec: dict, weights: str, samples: str, **tables: str) -> None:
 
 
 if __name__ == "__main__":
-    run(measure_saes, files=["weights", "samples", "saes", "latents", "single_feature_responses"])
+    run(measure_saes, files=["weights", "samples", "saes", "latents", "single_feature_responses", "absorption"])
