@@ -1,4 +1,4 @@
-"""Logistic probes: how well a feature's presence can be read off the activations by the best line, knowing the truth."""
+"""Logistic probes: how well a feature's presence can be read off the activations, by who knows the features."""
 
 from typing import NamedTuple
 

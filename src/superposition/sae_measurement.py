@@ -1,5 +1,5 @@
-"""The tables of a sparse-autoencoder sweep at one seed (see schemas/tables.yaml): the autoencoders, their latents, their
-response to one feature, and absorption along the edges of a tree.
+"""The tables of a sparse-autoencoder sweep at one seed: the autoencoders, their latents, their response to one feature,
+and absorption along the edges of a tree (see schemas/tables.yaml).
 
 Every score is taken on held-out samples against the true features, the columns of W.
 """

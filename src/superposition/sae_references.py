@@ -86,7 +86,7 @@ def expected_floors(n_features: int, d_in: int, n_latents: int) -> dict[str, flo
 def draw_dictionary_floors(truth: GroundTruth, n_latents: int, rng: np.random.Generator) -> dict[str, float]:
     """Means over random dictionaries of the scores that need their directions alone."""
     larger, smaller = max(truth.n_features, n_latents), min(truth.n_features, n_latents)
-    n_draws = number_of(MAX_DICTIONARIES, len(truth.W) * larger * smaller + larger * smaller**1.5)  # the matching
+    n_draws = number_of(MAX_DICTIONARIES, len(truth.W) * larger * smaller + 20 * larger * smaller**1.5)  # the matching
     draws = []
     for _ in range(n_draws):
         similarity = cosine_similarity(truth.directions, rng.normal(size=(n_latents, len(truth.W))))

@@ -18,6 +18,7 @@ MIN_POSITIVES = 50  # samples with a feature, below which a ranking says little
 MIN_LENGTH = 0.4  # inputs long enough that every unbiased latent is well past its threshold
 N_PROJECTED = 8_192  # samples whose projections on the decoder are sorted
 PAIR_VALUES = 2**26  # activations of matched pairs held at once
+HELD_VALUES = 2**26  # numbers of samples, activations and latents, up to which they are kept between passes
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,21 @@ class Coder:
     def n_latents(self) -> int:
         return len(self.decoder)
 
-    def codes(self, truth: GroundTruth) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """(x, h, z) of all samples in order, chunk by chunk."""
-        for x, h in truth.chunks(self.n_latents, self.batch_size):
-            yield x, h, self.encode(h)
+
+class Codes:
+    """(x, h, z) of all samples in order, chunk by chunk, as often as asked: held where they are few, else made anew."""
+
+    def __init__(self, truth: GroundTruth, coder: Coder):
+        self.truth, self.coder = truth, coder
+        n_values = truth.n_samples * (truth.n_features + len(truth.W) + coder.n_latents)
+        self._held = list(self._make()) if n_values <= HELD_VALUES else None
+
+    def _make(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for x, h in self.truth.chunks(self.coder.n_latents, self.coder.batch_size):
+            yield x, h, self.coder.encode(h)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        return self._make() if self._held is None else iter(self._held)
 
 
 @dataclass(frozen=True)
@@ -97,15 +109,16 @@ def score(truth: GroundTruth, coder: Coder) -> Scores:
     """All scores of one autoencoder; ValueError if there is no sample or an activation is not finite."""
     activity = metrics.Activity(coder.n_latents, truth.n_features)
     reconstruction = metrics.Reconstruction()
-    for x, h, z in coder.codes(truth):
+    codes = Codes(truth, coder)
+    for x, h, z in codes:
         activity.add(z.numpy(), x.numpy())
         reconstruction.add(h.numpy(), coder.decode(z).numpy())
     dead = activity.dead()
     pairs = Pairs.match(truth, coder.decoder, dead)
-    counts = _Counts(truth, coder, pairs)
+    counts = _Counts(codes, pairs)
     gates = metrics.feature_scores(counts.matched, activity.n_present)
     by_latent = metrics.latent_scores(counts.nearest, coder.n_latents)
-    rankings, lines = _rank_and_fit(truth, coder, pairs, activity)
+    rankings, lines = _rank_and_fit(codes, pairs, activity)
     edges = _measure_edges(truth, coder, pairs, counts.absorption)
     responses = counts.responses()
     line = metrics.fit_magnitude_line(responses["length"], responses["activation"], responses["length"] > MIN_LENGTH)
@@ -145,7 +158,8 @@ def mean_of_defined(values: np.ndarray) -> float:
 class _Counts:
     """One pass over the samples, with the pairs known: gates, absorption, and responses to single features."""
 
-    def __init__(self, truth: GroundTruth, coder: Coder, pairs: Pairs):
+    def __init__(self, codes: Codes, pairs: Pairs):
+        truth = codes.truth
         magnitudes = np.abs(pairs.similarity)
         directed = np.flatnonzero(~np.isnan(magnitudes).any(axis=0))
         self.matched = metrics.GateCounts(pairs.truth_index, pairs.latent_index)
@@ -156,7 +170,7 @@ class _Counts:
         self._lengths = np.linalg.norm(truth.directions.astype(np.float64), axis=1)
         self._latent_of_feature = pairs.latent_of_feature()
         self._responses: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for x, _, z in coder.codes(truth):
+        for x, _, z in codes:
             features, latents = x.numpy(), z.numpy()
             for counts in (self.matched, self.nearest, self.absorption):
                 counts.add(features, latents)
@@ -222,13 +236,14 @@ def measure_unmatched(similarity: np.ndarray, pairs: Pairs, side: str) -> dict[s
 
 
 def _rank_and_fit(
-    truth: GroundTruth, coder: Coder, pairs: Pairs, activity: metrics.Activity
+    codes: Codes, pairs: Pairs, activity: metrics.Activity
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Ranking and magnitude line of each feature's latent, each [n_features].
 
     A feature without a latent is ranked as by a constant score; one with fewer than MIN_POSITIVES samples is undefined.
     Lines are fitted over the samples in which the feature is present and the latent active.
     """
+    truth, coder = codes.truth, codes.coder
     share = activity.n_present / activity.n_samples
     rankings = {"auroc": np.full(truth.n_features, 0.5), "average_precision": share.copy()}
     lines = {f"magnitude_{name}": np.full(truth.n_features, np.nan) for name in metrics.MagnitudeLine._fields}
@@ -237,7 +252,7 @@ def _rank_and_fit(
     size = max(1, PAIR_VALUES // activity.n_samples)
     for start in range(0, len(pairs.truth_index), size):
         features, latents = pairs.truth_index[start : start + size], pairs.latent_index[start : start + size]
-        chunks = [(x.numpy()[:, features], z.numpy()[:, latents]) for x, _, z in coder.codes(truth)]
+        chunks = [(x.numpy()[:, features], z.numpy()[:, latents]) for x, _, z in codes]
         present, active = (np.concatenate(columns) for columns in zip(*chunks, strict=True))
         for column, (feature, latent) in enumerate(zip(features, latents, strict=True)):
             x, z = present[:, column], active[:, column]

@@ -42,7 +42,7 @@ def pursue(h: Tensor, dictionary: Tensor, n_active: Tensor) -> Tensor:
 
 
 def _fit(h: Tensor, atoms: Tensor, values: Tensor) -> Tensor:
-    """Coefficients >= 0, (samples, atoms), that minimise |h - values . atoms|^2; atoms (samples, atoms, d) of length 1."""
+    """Coefficients >= 0, (samples, atoms), that minimise |h - values . atoms|^2; atoms (samples, atoms, d) are unit."""
     gram = atoms @ atoms.mT
     target = torch.einsum("sd,std->st", h, atoms)
     values = values.clone()

@@ -14,9 +14,7 @@ from scipy.special import betainc
 
 from superposition.matching import cosine_similarity
 
-N_ANGLES = (
-    100_001  # the integrand falls within 1 / n_latents in the plane: fine enough for tens of thousands of latents
-)
+N_ANGLES = 100_001  # in the plane the integrand falls within 1 / n_latents: enough for tens of thousands of latents
 
 
 class ChanceFloor(NamedTuple):

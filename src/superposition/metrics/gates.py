@@ -18,25 +18,31 @@ class GateScores(NamedTuple):
 
 
 class GateCounts:
-    """Counts for pairs of a feature and a latent, chunk by chunk; a feature or latent may be in many pairs."""
+    """Counts for pairs of a feature and a latent, chunk by chunk; a latent is in one pair at most, a feature in any."""
 
     def __init__(self, truth_index: ArrayLike, latent_index: ArrayLike):
         self.truth_index = np.asarray(truth_index, dtype=np.int64)
         self.latent_index = np.asarray(latent_index, dtype=np.int64)
+        if len(np.unique(self.latent_index)) < len(self.latent_index):
+            raise ValueError("a latent is in several pairs: allowed is one")
         self.n_samples = 0
         self.hits, self.n_actual, self.n_predicted = (np.zeros(len(self.truth_index), np.int64) for _ in range(3))
 
     def add(self, features: ArrayLike, latents: ArrayLike) -> None:
         features, latents = check_samples(features, "features"), check_samples(latents, "latents")
         check_samples_alike(features, latents)
-        actual, predicted = (features != 0)[:, self.truth_index], (latents != 0)[:, self.latent_index]
+        feature_of_latent = np.full(latents.shape[1], -1)
+        feature_of_latent[self.latent_index] = self.truth_index
+        sample, latent = np.nonzero(latents)  # few: all that follows is over the active latents alone
+        feature = feature_of_latent[latent]
+        hit = (feature >= 0) & (features[sample, feature] != 0)
         self.n_samples += len(features)
-        self.hits += np.count_nonzero(actual & predicted, axis=0)
-        self.n_actual += np.count_nonzero(actual, axis=0)
-        self.n_predicted += np.count_nonzero(predicted, axis=0)
+        self.hits += np.bincount(latent[hit], minlength=latents.shape[1])[self.latent_index]
+        self.n_actual += np.count_nonzero(features, axis=0)[self.truth_index]
+        self.n_predicted += np.bincount(latent, minlength=latents.shape[1])[self.latent_index]
 
     def scores(self) -> GateScores:
-        """[n_pairs]; NaN where there is nothing to divide by: no prediction, no presence, or a gate that never moves."""
+        """[n_pairs]; NaN where there is nothing to divide by: no prediction, no presence, a gate that never moves."""
         n, hits, actual, predicted = (
             np.asarray(v, np.float64) for v in (self.n_samples, self.hits, self.n_actual, self.n_predicted)
         )

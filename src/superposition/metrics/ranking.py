@@ -16,9 +16,9 @@ class Ranking(NamedTuple):
 def rank(score: ArrayLike, present: ArrayLike) -> Ranking:
     """AUROC and average precision of score [samples] for the boolean present [samples], exact with ties.
 
-    AUROC is the rank-sum statistic: P(score with the feature > without it), ties counting half. Average precision is the
-    sum over distinct scores, from the highest down, of precision times the recall gained. A constant score has AUROC 1/2
-    and average precision equal to the share of samples with the feature. NaN if all or none have it.
+    AUROC is the rank-sum statistic: P(score with the feature > without it), ties counting half. Average precision is
+    the sum over distinct scores, from the highest down, of precision times the recall gained. A constant score has
+    AUROC 1/2 and average precision equal to the share of samples with the feature. NaN if all or none have it.
     """
     score, present = np.asarray(score), np.asarray(present, dtype=bool)
     if score.ndim != 1 or score.shape != present.shape:

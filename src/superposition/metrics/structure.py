@@ -38,8 +38,9 @@ def unmatched_cosines(similarity: ArrayLike, truth_index: np.ndarray, latent_ind
 
 
 def hedging_rate(control: ArrayLike, extended: ArrayLike, rng: np.random.Generator, n_draws: int = 50) -> float:
-    """How far a dictionary had mixed in the features that it gives to new latents once it has them (Chanin et al. 2025).
+    """How far a dictionary had mixed in the features that it gives to new latents once it has them.
 
+    Chanin et al. 2025, "Feature Hedging".
     With D' the extended dictionary and d'_j its first rows, h = mean |P (d'_j - d_j)| / mean |d_j|, where P projects on
     the span of the new rows; b is the same for the span of as many random directions, averaged over draws. The rate is
     max(0, (h - b) / (1 - b)), and NaN where b = 1: the new rows span everything.
