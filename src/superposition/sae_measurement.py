@@ -13,8 +13,9 @@ from torch import Tensor
 from superposition import saes
 from superposition.ground_truth import GroundTruth
 from superposition.runs import list_instances, parameter_of_instances
+from superposition.sae_coder import Coder
 from superposition.sae_references import measure_references
-from superposition.sae_scores import MIN_LENGTH, Coder, score
+from superposition.sae_scores import MIN_LENGTH, score
 from superposition.seeding import numpy_generator
 from superposition.shrinkage import optimal_symmetric_encoder
 

@@ -12,16 +12,9 @@ from superposition import metrics
 from superposition.ground_truth import GroundTruth
 from superposition.matching import cosine_similarity
 from superposition.probes import probe
-from superposition.sae_scores import (
-    MIN_POSITIVES,
-    RECOVERED_COSINE,
-    RECOVERED_COSINE_WIDE,
-    Coder,
-    Pairs,
-    mean_of_defined,
-    measure_unmatched,
-    score,
-)
+from superposition.sae_coder import Coder
+from superposition.sae_directions import RECOVERED_COSINE, RECOVERED_COSINE_WIDE, Pairs, measure_unmatched
+from superposition.sae_scores import MIN_POSITIVES, mean_of_defined, score
 from superposition.sparse_coding import pursue
 
 N_SAMPLES = 20_000  # that floors and ceilings are taken over, at most

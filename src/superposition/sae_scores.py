@@ -1,90 +1,19 @@
 """Every score of one autoencoder against the ground truth, in few passes over the samples and in bounded memory."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from superposition import metrics
 from superposition.ground_truth import GroundTruth
-from superposition.matching import cosine_similarity, match_one_to_one
+from superposition.matching import cosine_similarity
+from superposition.sae_coder import Coder, Codes
+from superposition.sae_directions import Pairs, measure_recovery, measure_structure
 
-RECOVERED_COSINE = 0.95  # in two dimensions the neighbours of a pentagon are 72 degrees apart, at cosine 0.31
-RECOVERED_COSINE_WIDE = 0.9  # for many dimensions, where chance is far from either
-SPLIT_COSINE = 0.8
 MIN_POSITIVES = 50  # samples with a feature, below which a ranking says little
 MIN_LENGTH = 0.4  # inputs long enough that every unbiased latent is well past its threshold
-N_PROJECTED = 8_192  # samples whose projections on the decoder are sorted
 PAIR_VALUES = 2**26  # activations of matched pairs held at once
-HELD_VALUES = 2**26  # numbers of samples, activations and latents, up to which they are kept between passes
-
-
-@dataclass(frozen=True)
-class Coder:
-    """An autoencoder as the scores see it.
-
-    Attributes:
-        encode: h (samples, d_in) -> z (samples, n_latents); decode: z -> h' (samples, d_in)
-        encoder, decoder: (n_latents, d_in), where latents look, and what one unit of each adds to h'
-        b_dec: (d_in,), h' where no latent is active
-        batch_size: of the samples encoded together, if they have an effect on one another
-    """
-
-    encode: Callable[[Tensor], Tensor]
-    decode: Callable[[Tensor], Tensor]
-    encoder: np.ndarray
-    decoder: np.ndarray
-    b_dec: np.ndarray
-    batch_size: int | None = None
-
-    @property
-    def n_latents(self) -> int:
-        return len(self.decoder)
-
-
-class Codes:
-    """(x, h, z) of all samples in order, chunk by chunk, as often as asked: held where they are few, else made anew."""
-
-    def __init__(self, truth: GroundTruth, coder: Coder):
-        self.truth, self.coder = truth, coder
-        n_values = truth.n_samples * (truth.n_features + len(truth.W) + coder.n_latents)
-        self._held = list(self._make()) if n_values <= HELD_VALUES else None
-
-    def _make(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for x, h in self.truth.chunks(self.coder.n_latents, self.coder.batch_size):
-            yield x, h, self.coder.encode(h)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        return self._make() if self._held is None else iter(self._held)
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Latents matched one to one with features by the sum of signed cosines, dead latents left out.
-
-    Attributes:
-        truth_index, latent_index: [n_pairs]
-        similarity: [n_features, n_latents]; live: the same, NaN for dead latents
-    """
-
-    truth_index: np.ndarray
-    latent_index: np.ndarray
-    similarity: np.ndarray
-    live: np.ndarray
-
-    @classmethod
-    def match(cls, truth: GroundTruth, decoder: np.ndarray, dead: np.ndarray) -> "Pairs":
-        similarity = cosine_similarity(truth.directions, decoder)
-        live = np.where(dead, np.nan, similarity)
-        return cls(*match_one_to_one(live), similarity, live)
-
-    def latent_of_feature(self) -> np.ndarray:
-        """[n_features], -1 for a feature without a latent."""
-        latents = np.full(len(self.similarity), -1)
-        latents[self.truth_index] = self.latent_index
-        return latents
 
 
 @dataclass(frozen=True)
@@ -130,8 +59,8 @@ def score(truth: GroundTruth, coder: Coder) -> Scores:
         "true_l0": activity.true_l0(),
         "n_dead": int(dead.sum()),
         "effective_latents": activity.effective_latents(),
-        **_measure_recovery(pairs),
-        **_measure_structure(truth, coder, pairs),
+        **measure_recovery(pairs),
+        **measure_structure(truth, coder, pairs),
         "fvu": fvu,
         "explained_variance": 1 - fvu,
         "gamma": reconstruction.gamma(),
@@ -189,50 +118,6 @@ class _Counts:
         """Activation of the matched latent against the length |W_i| x_i, where feature i is the only one."""
         columns = (np.concatenate(parts) for parts in zip(*self._responses, strict=True))
         return dict(zip(("feature", "length", "activation"), columns, strict=True))
-
-
-def _measure_recovery(pairs: Pairs) -> dict[str, float]:
-    similarity, live = pairs.similarity, pairs.live
-    is_live = ~np.isnan(live).any(axis=0)
-    n_recovered = metrics.recovered(live, RECOVERED_COSINE)
-    return {
-        "n_recovered": n_recovered,
-        "n_recovered_90": metrics.recovered(live, RECOVERED_COSINE_WIDE),
-        "full_recovery": n_recovered == len(live),
-        "mmcs_truth": metrics.mmcs_truth(similarity),
-        "mmcs_latent": metrics.mmcs_latent(similarity),
-        "matched_cosine": metrics.matched_cosine(similarity),
-        "mcc": metrics.mcc(similarity),
-        "nearest_angle": float(metrics.nearest_angles(similarity).mean()),
-        "uniqueness": metrics.uniqueness(similarity),
-        "uniqueness_live": metrics.uniqueness(live[:, is_live]) if is_live.any() else float("nan"),
-    }
-
-
-def _measure_structure(truth: GroundTruth, coder: Coder, pairs: Pairs) -> dict[str, float]:
-    per_feature = metrics.latents_per_feature(pairs.live, SPLIT_COSINE)
-    found = per_feature[per_feature > 0]
-    is_live = ~np.isnan(pairs.live).any(axis=0)
-    composition = metrics.composition(truth.directions, truth.sets, coder.decoder[is_live])
-    head = truth.head(N_PROJECTED)
-    return {
-        "n_split": int((per_feature > 1).sum()),
-        "latents_per_feature": float(found.mean()) if len(found) else float("nan"),
-        **measure_unmatched(pairs.similarity, pairs, "decoder"),
-        **measure_unmatched(cosine_similarity(truth.directions, coder.encoder), pairs, "encoder"),
-        "composed_share": composition.share,
-        "composed_cosine": composition.composed_cosine,
-        "true_cosine": composition.true_cosine,
-        "mean_pairwise_cosine": metrics.mean_pairwise_cosine(coder.decoder),
-        "decoder_projection": metrics.decoder_projection(
-            head.embed(head.x[:]).numpy(), coder.decoder, coder.b_dec, coder.n_latents // 2
-        ),
-    }
-
-
-def measure_unmatched(similarity: np.ndarray, pairs: Pairs, side: str) -> dict[str, float]:
-    positive, negative = metrics.unmatched_cosines(similarity, pairs.truth_index, pairs.latent_index)
-    return {f"{side}_positive_cosine": positive, f"{side}_negative_cosine": negative}
 
 
 def _rank_and_fit(
