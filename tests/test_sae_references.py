@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from superposition import sae_references
-from superposition.ground_truth import GroundTruth
+from superposition.features import SparseSamples
+from superposition.ground_truth import GroundTruth, HeldOut
 from superposition.sae_coder import Coder
 from superposition.sae_references import SCORED, draw_autoencoder_floors, make_random_coder, measure_references
 from superposition.sae_scores import score
@@ -154,3 +155,13 @@ def test_codes_are_the_same_held_or_made_anew(monkeypatch):
     assert anew.summary == pytest.approx(held.summary, nan_ok=True)
     for name, values in anew.latents.items():
         np.testing.assert_allclose(values, held.latents[name], rtol=1e-9)
+
+
+def test_held_out_samples_are_dense_only_in_slices():
+    samples = torch.stack([TRUTH.x * 2, TRUTH.x])
+    held_out = HeldOut(SparseSamples.from_dense(samples), 1)
+    assert len(held_out) == len(TRUTH.x)
+    for part in (slice(None), slice(5, 9), slice(3_990, 5_000), slice(0, 0)):
+        assert held_out[part].equal(TRUTH.x[part])
+    truth = GroundTruth.of(TRUTH.W, held_out, TRUTH.bias, torch.from_numpy(TRUTH.parents), torch.from_numpy(TRUTH.sets))
+    assert score(truth, true_coder(TRUTH)).summary == pytest.approx(score(TRUTH, true_coder(TRUTH)).summary)

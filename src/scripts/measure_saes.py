@@ -2,6 +2,7 @@
 
 from scripts.command_line import provenance, run
 from superposition.features import SparseSamples
+from superposition.ground_truth import HeldOut
 from superposition.runs import held_out_of_instances
 from superposition.sae_measurement import measure_saes as measure
 from superposition.storage import load_tensors, save_table
@@ -11,7 +12,7 @@ def measure_saes(spec: dict, weights: str, samples: str, **tables: str) -> None:
     parameters = load_tensors(weights)
     W, model_instance = parameters.pop("W"), int(parameters.pop("model_instance"))
     held_out = int(held_out_of_instances(spec["experiment"])[model_instance])
-    x = SparseSamples.from_tensors(load_tensors(samples)).to_dense(held_out)
+    x = HeldOut(SparseSamples.from_tensors(load_tensors(samples)), held_out)
     measured = measure(spec["id"], spec["sae"], spec["seed"], parameters, W, model_instance, x)
     for name, path in tables.items():
         save_table(measured[name], path, spec["tables"][name], provenance(spec))

@@ -7,8 +7,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from superposition.features import SparseSamples
+
 CHUNK = 16_384  # samples at a time, at most
 CHUNK_VALUES = 2**24  # and latents or features times samples: what bounds the memory of wide autoencoders
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The samples of one point, dense where they are sliced: held_out[a:b] is (b - a, n_features)."""
+
+    samples: SparseSamples
+    point: int
+
+    def __len__(self) -> int:
+        return self.samples.n_samples
+
+    def __getitem__(self, part: slice) -> Tensor:
+        start, stop, _ = part.indices(len(self))
+        offsets = self.samples.offsets[self.point, start : stop + 1]
+        return replace(self.samples, offsets=offsets[None]).to_dense(0)
 
 
 @dataclass(frozen=True)
@@ -18,13 +36,13 @@ class GroundTruth:
     Attributes:
         W: (d_in, n_features), the features are its columns
         bias: (d_in,)
-        x: (samples, n_features): a tensor, or anything else that has a length and gives tensors for slices
+        x: (samples, n_features): a tensor, or HeldOut where they are too many to be dense at once
         parents, sets: (n_features,) int64, the parent and the set of each feature, -1 for none
     """
 
     W: Tensor
     bias: Tensor
-    x: Tensor
+    x: "Tensor | HeldOut"
     parents: np.ndarray
     sets: np.ndarray
 
@@ -32,7 +50,7 @@ class GroundTruth:
     def of(
         cls,
         W: Tensor,
-        x: Tensor,
+        x: "Tensor | HeldOut",
         bias: Tensor | None = None,
         parents: Tensor | None = None,
         sets: Tensor | None = None,

@@ -5,13 +5,14 @@ Every score is taken on held-out samples against the true features, the columns 
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from superposition import saes
-from superposition.ground_truth import GroundTruth
+from superposition.ground_truth import GroundTruth, HeldOut
 from superposition.runs import list_instances, parameter_of_instances
 from superposition.sae_coder import Coder
 from superposition.sae_references import measure_references
@@ -23,6 +24,7 @@ __all__ = ["MIN_LENGTH", "measure_saes"]
 
 N_PLOTTED = 400
 AS_TRAINED = "as_trained"
+BATCH = "batch"  # the architectures' name for encoding a batch together, as in training
 
 
 def measure_saes(
@@ -32,7 +34,7 @@ def measure_saes(
     parameters: saes.Parameters,
     W: Tensor,
     model_instance: int | None,
-    x: Tensor,
+    x: Tensor | HeldOut,
     bias: Tensor | None = None,
     parents: Tensor | None = None,
     sets: Tensor | None = None,
@@ -88,17 +90,13 @@ def tabulate_settings(name: str, sae: dict, seed: int, truth: GroundTruth, model
         n_latents=sae["n_latents"],
         n_features=truth.n_features,
     )
-    undefined = float("nan"), float("nan")
     derived = sae["architecture"] == "relu" and sae.get("toy_model") is not None
-    optima = {
-        penalty: optimal_symmetric_encoder(truth.W, truth.x, penalty) if derived else undefined
-        for penalty in instances["sparsity_penalty"].unique()
-    }
-    slopes, intercepts = ({penalty: line[i] for penalty, line in optima.items()} for i in (0, 1))
-    return instances.assign(
-        symmetric_slope=instances["sparsity_penalty"].map(slopes),
-        symmetric_intercept=instances["sparsity_penalty"].map(intercepts),
-    )
+    penalties = instances["sparsity_penalty"].unique() if derived else ()
+    optima = {penalty: optimal_symmetric_encoder(truth.W, truth.x[:], penalty) for penalty in penalties}
+    undefined = float("nan"), float("nan")
+    for i, column in enumerate(("symmetric_slope", "symmetric_intercept")):
+        instances[column] = [optima.get(penalty, undefined)[i] for penalty in instances["sparsity_penalty"]]
+    return instances
 
 
 def list_coders(
@@ -106,28 +104,29 @@ def list_coders(
 ) -> Iterator[tuple[str, Coder]]:
     """(mode, coder) of one autoencoder, for every way in which its architecture encodes.
 
-    An architecture with several has a method `modes` and takes the mode as third argument of `encode`. As trained, its
-    samples have an effect on one another: they are encoded in batches of the size it was trained with.
+    An architecture with several names them in `modes` and takes one as third argument of `encode`. In the mode "batch"
+    samples have an effect on one another: they are encoded in batches of the size that it was trained with.
     """
-    modes = architecture.modes(parameters) if hasattr(architecture, "modes") else (AS_TRAINED,)
     weights = architecture.weights(parameters)
     n_latents = weights["W_dec"].shape[1]
 
     def decode(z: Tensor) -> Tensor:
         return architecture.decode(parameters, z[:, None])[:, 0]
 
+    def encode(h: Tensor, *mode: str) -> Tensor:
+        return architecture.encode(parameters, h[:, None], *mode)[:, 0]
+
     with torch.no_grad():
         b_dec = decode(torch.zeros(1, n_latents))
         decoder = decode(torch.eye(n_latents)) - b_dec
+    directions = weights["W_enc"][0].T.numpy(), decoder.numpy(), b_dec[0].numpy()
+    modes = getattr(architecture, "modes", ())
+    if not modes:
+        yield AS_TRAINED, Coder(encode, decode, *directions)
     for mode in modes:
-
-        def encode(h: Tensor, mode: str = mode) -> Tensor:
-            arguments = (mode,) if hasattr(architecture, "modes") else ()
-            return architecture.encode(parameters, h[:, None], *arguments)[:, 0]
-
-        together = batch_size if len(modes) > 1 and mode == AS_TRAINED else None
-        encoder = weights["W_enc"][0].T.numpy()
-        yield mode, Coder(encode, decode, encoder, decoder.numpy(), b_dec[0].numpy(), together)
+        encode_so = partial(lambda mode, h: encode(h, mode), mode)
+        together = batch_size if mode == BATCH else None
+        yield AS_TRAINED if mode == BATCH else mode, Coder(encode_so, decode, *directions, together)
 
 
 def with_nulls(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
