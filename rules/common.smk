@@ -60,9 +60,10 @@ SEEDS |= {name: SEEDS[source_of(block)] for name, block in SAES.items()}
 FILMS = [name for name, figure in FIGURES.items() if figure["film"]]
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
 TOY_MODEL_TABLES = ("models", "features", "sets", "neurons", "hidden_samples", "dynamics", "training_history")
-CLAIM_TABLES = ("models", "features", "sets", "neurons", "dynamics", "saes", "latents", "finite_models", "dictionaries")
+CLAIM_TABLES = ("models", "features", "sets", "neurons", "dynamics", "saes", "latents", "absorption")
+CLAIM_TABLES += ("finite_models", "dictionaries")
 EVERYTHING = (sorted(TOY_MODELS), sorted(SAES), sorted(FINITE_DATA), sorted(DICTIONARIES))
-SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
+SAE_TABLES = ("saes", "latents", "single_feature_responses", "absorption", "sae_history")
 FINITE_DATA_TABLES = ("finite_models", "finite_features", "training_points", "finite_history")
 DICTIONARY_TABLES = ("dictionaries",)
 

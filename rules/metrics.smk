@@ -47,6 +47,7 @@ rule measure_saes:
         saes="results/metrics/saes/{sae}/{seed}.parquet",
         latents="results/metrics/latents/{sae}/{seed}.parquet",
         single_feature_responses="results/metrics/single_feature_responses/{sae}/{seed}.parquet",
+        absorption="results/metrics/absorption/{sae}/{seed}.parquet",
     log:
         "results/logs/measure_saes/{sae}/{seed}.log",
     benchmark:
@@ -54,14 +55,14 @@ rule measure_saes:
     conda:
         "../environment.yml"
     params:
-        spec=specify("measure_saes", describe_saes, ["saes", "latents", "single_feature_responses"]),
+        spec=specify("measure_saes", describe_saes, ["saes", "latents", "single_feature_responses", "absorption"]),
         python=python,
     message:
         "Measuring autoencoders of {wildcards.sae}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.measure_saes --spec {params.spec:q}"
         " --weights {input.weights} --samples {input.samples} --saes {output.saes} --latents {output.latents}"
-        " --single_feature_responses {output.single_feature_responses} > {log} 2>&1"
+        " --single_feature_responses {output.single_feature_responses} --absorption {output.absorption} > {log} 2>&1"
 
 
 rule measure_finite_data:
