@@ -12,6 +12,8 @@ from dictionary_blocks import dictionary, make, sample
 
 from superposition.dictionaries import make_dictionary
 from superposition.dictionaries.probabilities import firing_probabilities
+from superposition.dictionaries.source import DictionarySource
+from superposition.seeding import torch_generator
 
 N = 20_000
 TREE = [
@@ -194,13 +196,13 @@ def test_magnitudes_of_a_sample_are_equal():
 
 
 def test_empty_samples_get_a_feature():
-    made = make(probability=0.05, groups=tree(), zero_samples="one_feature", magnitude={"kind": "uniform", "mean": 0.3})
-    x, plain = sample(made), sample(make(probability=0.05, groups=tree(), magnitude={"kind": "uniform", "mean": 0.3}))
+    changes = {"n_features": 9, "probability": 0.05, "groups": tree(), "magnitude": {"kind": "uniform", "mean": 0.3}}
+    x, plain = sample(make(zero_samples="one_feature", **changes)), sample(make(**changes))
     empty = ~(plain > 0).any(1)
     assert empty.any()
     assert torch.equal(x[~empty], plain[~empty])
     assert torch.equal(x[empty].sum(1), torch.ones(int(empty.sum())))
-    assert set(x[empty].argmax(1).tolist()) == {0, 1}  # those without a parent
+    assert set(x[empty].argmax(1).tolist()) == {0, 1, 8}  # those without a parent
 
 
 # Correlation
@@ -338,3 +340,16 @@ def test_activations_are_sums_of_directions():
     noise = made.embed(x, torch.Generator().manual_seed(0)) - h
     assert float(noise.std()) == pytest.approx(0.5, rel=0.05)
     assert float(noise.mean()) == pytest.approx(0, abs=0.02)
+
+
+def test_autoencoders_of_a_sweep_share_the_activations_of_a_dictionary():
+    made = make(noise=0.1, bias_norm=1.0)
+    source = DictionarySource(made)
+    h = source.sample(50, 7, torch_generator(0, "batches"))
+    assert h.shape == (50, 1, 6)
+    generator = torch_generator(0, "batches")
+    x = made.sample(50, generator)
+    assert torch.equal(h[:, 0], made.embed(x, generator))
+    assert not torch.equal(h[:, 0], made.embed(x))  # there is noise
+    assert torch.equal(source.W, made.W)
+    assert torch.equal(source.bias, made.bias)
