@@ -16,6 +16,7 @@ from pipeline.configuration import load_configuration
 from superposition import saes, toy_models
 from superposition.features import SparseSamples
 from superposition.progress import Progress
+from superposition.sae_sources import ToyModelActivations
 from superposition.sae_training import fit_saes
 from superposition.seeding import torch_generator
 from superposition.toy_model_training import train_toy_models
@@ -57,7 +58,8 @@ def sae_engine(name: str, sae: dict, toy_model: dict, W: Tensor, probability: Te
 
     def fit(steps: int, seed: int, device: str) -> Parameters:
         block = whole | {"training": whole["training"] | {"steps": steps}}
-        return fit_saes(name, block, seed, W, probability, features, device, quiet(name, steps))[0]
+        source = ToyModelActivations(W, probability, features, device)
+        return fit_saes(name, block, seed, source, device, quiet(name, steps))[0]
 
     return fit
 

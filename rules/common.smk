@@ -18,7 +18,7 @@ PROJECT = Path(workflow.basedir).resolve()
 SOURCE = PROJECT / "src"
 sys.path.insert(0, str(SOURCE))
 
-from pipeline.configuration import ConfigurationError, load_configuration, load_yaml
+from pipeline.configuration import ConfigurationError, load_configuration, load_yaml, source_of
 from pipeline.fingerprint import FingerprintError, fingerprint
 from pipeline.work import work_behind, work_of_finite_data, work_of_saes
 from scripts.reads import list_reads
@@ -50,19 +50,22 @@ except ConfigurationError as error:
     stop(error)
 
 TOY_MODELS, SAES, FINITE_DATA = config["toy_models"], config["saes"], config["finite_data"]
+DICTIONARIES = config["dictionaries"]
 FIGURES = config["figures"]
 SEEDS = {
     name: [config["first_seed"] + i for i in range(block["seeds"])]
-    for name, block in (TOY_MODELS | FINITE_DATA).items()
+    for name, block in (TOY_MODELS | FINITE_DATA | DICTIONARIES).items()
 }
-SEEDS |= {name: SEEDS[block["toy_model"]] for name, block in SAES.items()}
+SEEDS |= {name: SEEDS[source_of(block)] for name, block in SAES.items()}
 FILMS = [name for name, figure in FIGURES.items() if figure["film"]]
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
 TOY_MODEL_TABLES = ("models", "features", "sets", "neurons", "hidden_samples", "dynamics", "training_history")
-CLAIM_TABLES = ("models", "features", "sets", "neurons", "dynamics", "saes", "latents", "finite_models")
-EVERYTHING = (sorted(TOY_MODELS), sorted(SAES), sorted(FINITE_DATA))
-SAE_TABLES = ("saes", "latents", "single_feature_responses", "sae_history")
+CLAIM_TABLES = ("models", "features", "sets", "neurons", "dynamics", "saes", "latents", "absorption")
+CLAIM_TABLES += ("finite_models", "dictionaries")
+EVERYTHING = (sorted(TOY_MODELS), sorted(SAES), sorted(FINITE_DATA), sorted(DICTIONARIES))
+SAE_TABLES = ("saes", "latents", "single_feature_responses", "absorption", "sae_history")
 FINITE_DATA_TABLES = ("finite_models", "finite_features", "training_points", "finite_history")
+DICTIONARY_TABLES = ("dictionaries",)
 
 
 def one_of(names):
@@ -73,6 +76,7 @@ def one_of(names):
 wildcard_constraints:
     experiment=one_of(TOY_MODELS),
     finite_data=one_of(FINITE_DATA),  # whose data and weights lie beside those of the toy models
+    dictionary=one_of(DICTIONARIES),  # whose data do
     sae="[a-z][a-z0-9_]*",
     figure="[a-z][a-z0-9_]*",
     seed="[0-9]+",
@@ -151,8 +155,24 @@ def describe_toy_models(wildcards):
 def describe_saes(wildcards):
     block = SAES[wildcards.sae]
     sae = {key: value for key, value in block.items() if key not in ("title", "source")}
-    experiment = select(TOY_MODELS[block["toy_model"]], "model", "features", "importance", "sweep", "restarts")
-    return {"id": wildcards.sae, "seed": int(wildcards.seed), "sae": sae, "experiment": experiment}
+    if "dictionary" in block:
+        source = {"dictionary": select_distribution(DICTIONARIES[block["dictionary"]])}
+    else:
+        source = {
+            "experiment": select(TOY_MODELS[block["toy_model"]], "model", "features", "importance", "sweep", "restarts")
+        }
+    return {"id": wildcards.sae, "seed": int(wildcards.seed), "sae": sae} | source
+
+
+def select_distribution(block):
+    """What a dictionary is, but for its held-out samples."""
+    return {key: value for key, value in block.items() if key not in ("title", "source", "seeds", "evaluation")}
+
+
+def describe_dictionary(wildcards):
+    block = DICTIONARIES[wildcards.dictionary]
+    dictionary = select_distribution(block) | select(block, "evaluation")
+    return {"id": wildcards.dictionary, "seed": int(wildcards.seed), "dictionary": dictionary}
 
 
 def describe_training_sets(wildcards):
@@ -169,7 +189,9 @@ def describe_finite_data(wildcards):
 
 
 def describe_claims(wildcards):
-    return {"experiments": sorted([*TOY_MODELS, *SAES, *FINITE_DATA])} | describe_reads(*EVERYTHING, CLAIM_TABLES)
+    return {"experiments": sorted([*TOY_MODELS, *SAES, *FINITE_DATA, *DICTIONARIES])} | describe_reads(
+        *EVERYTHING, CLAIM_TABLES
+    )
 
 
 def drawing_module(wildcards):
@@ -182,31 +204,44 @@ def describe_figure(wildcards):
     experiments = {name: TOY_MODELS[name] for name in figure["toy_models"]}
     experiments |= {name: SAES[name] for name in figure["saes"]}
     experiments |= {name: FINITE_DATA[name] for name in figure["finite_data"]}
+    experiments |= {name: DICTIONARIES[name] for name in figure["dictionaries"]}
     drawing = {"drawing": hash_code(drawing_module(wildcards)), "experiments": experiments, "order": list(experiments)}
-    return drawing | describe_reads(figure["toy_models"], figure["saes"], figure["finite_data"])
+    return drawing | describe_reads(*experiments_of(figure))
 
 
 def describe_paper(wildcards):
     return {"config": config}
 
 
-def describe_reads(toy_models, saes, finite_data, only=None):
+def experiments_of(figure):
+    """The names of a figure's experiments by kind, in the order of EVERYTHING."""
+    return [figure[section] for section in ("toy_models", "saes", "finite_data", "dictionaries")]
+
+
+def describe_reads(toy_models, saes, finite_data, dictionaries, only=None):
     """What a step reads of the measured tables, as patterns: the files of many seeds would make too long a command."""
     reads = {}
-    for tables, names in ((TOY_MODEL_TABLES, toy_models), (SAE_TABLES, saes), (FINITE_DATA_TABLES, finite_data)):
+    for tables, names in (
+        (TOY_MODEL_TABLES, toy_models),
+        (SAE_TABLES, saes),
+        (FINITE_DATA_TABLES, finite_data),
+        (DICTIONARY_TABLES, dictionaries),
+    ):
         for table in tables if names else ():
             if only is None or table in only:
-                path = re.sub("{(experiment|sae|finite_data)}", "{name}", TABLES[table]["path"])
+                path = re.sub("{(experiment|sae|finite_data|dictionary)}", "{name}", TABLES[table]["path"])
                 reads[table] = {"path": path, "names": list(names)}
     return {
         "reads": reads,
-        "seeds": {name: [SEEDS[name][0], len(SEEDS[name])] for name in (*toy_models, *saes, *finite_data)},
+        "seeds": {
+            name: [SEEDS[name][0], len(SEEDS[name])] for name in (*toy_models, *saes, *finite_data, *dictionaries)
+        },
     }
 
 
 def tables_of_figure(wildcards):
     figure = FIGURES[wildcards.figure]
-    return list_reads(describe_reads(figure["toy_models"], figure["saes"], figure["finite_data"]))
+    return list_reads(describe_reads(*experiments_of(figure)))
 
 
 def tables_of_claims(wildcards):
@@ -214,12 +249,14 @@ def tables_of_claims(wildcards):
 
 
 def weights_of_toy_model(wildcards):
-    """The trained toy models that an autoencoder sweep takes its activations from."""
-    return f"results/models/{SAES[wildcards.sae]['toy_model']}/{wildcards.seed}.safetensors"
+    """The trained toy models that an autoencoder sweep takes its activations from; none if it has a dictionary."""
+    block = SAES[wildcards.sae]
+    return [f"results/models/{block['toy_model']}/{wildcards.seed}.safetensors"] if "toy_model" in block else []
 
 
-def samples_of_toy_model(wildcards):
-    return f"results/data/{SAES[wildcards.sae]['toy_model']}/{wildcards.seed}.safetensors"
+def samples_of_source(wildcards):
+    """The held-out samples of what an autoencoder sweep takes its activations from; a dictionary's file has all of it."""
+    return f"results/data/{source_of(SAES[wildcards.sae])}/{wildcards.seed}.safetensors"
 
 
 # Long jobs first, so that no core is left alone with one at the end. Logarithms, since the scheduler adds priorities up.
@@ -231,7 +268,11 @@ def priority_of_toy_models(wildcards):
 
 def priority_of_saes(wildcards):
     sae = SAES[wildcards.sae]
-    return math.log2(work_of_saes(sae, TOY_MODELS[sae["toy_model"]]))
+    return math.log2(work_of_saes(sae, (TOY_MODELS | DICTIONARIES)[source_of(sae)]))
+
+
+def priority_of_dictionary(wildcards):
+    return math.log2(work_behind(wildcards.dictionary, config))
 
 
 def priority_of_finite_data(wildcards):

@@ -2,7 +2,9 @@
 #
 # Required: nothing but the configuration.
 # Makes: results/data/{experiment}/{seed}.safetensors, the non-zeros of the held-out samples of every swept value;
-# results/data/{finite_data}/{seed}.safetensors, the training sets of every size beside the held-out samples.
+# results/data/{finite_data}/{seed}.safetensors, the training sets of every size beside the held-out samples;
+# results/data/{dictionary}/{seed}.safetensors, the directions and the distribution of a synthetic dictionary beside the
+# non-zeros of its held-out samples.
 
 
 rule sample_features:
@@ -41,3 +43,22 @@ rule sample_training_sets:
         "Drawing training sets of {wildcards.finite_data}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.sample_training_sets --spec {params.spec:q} --samples {output.samples} > {log} 2>&1"
+
+
+rule sample_dictionary:
+    output:
+        samples="results/data/{dictionary}/{seed}.safetensors",
+    log:
+        "results/logs/sample_dictionary/{dictionary}/{seed}.log",
+    benchmark:
+        "results/logs/sample_dictionary/{dictionary}/{seed}.tsv"
+    priority: priority_of_dictionary
+    conda:
+        "../environment.yml"
+    params:
+        spec=specify("sample_dictionary", describe_dictionary),
+        python=python,
+    message:
+        "Drawing the synthetic dictionary {wildcards.dictionary}, seed {wildcards.seed}"
+    shell:
+        "{params.python} -m scripts.sample_dictionary --spec {params.spec:q} --samples {output.samples} > {log} 2>&1"

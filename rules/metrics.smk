@@ -1,7 +1,7 @@
 # Metrics: everything that claims and figures read, as typed tables (schemas/tables.yaml), one file per seed.
 #
 # Required: trained weights and held-out samples.
-# Makes: results/metrics/{table}/{experiment or sae}/{seed}.parquet. A folder such as results/metrics/features reads as
+# Makes: results/metrics/{table}/{experiment, sae or dictionary}/{seed}.parquet. A folder such as results/metrics/features reads as
 # one table.
 
 
@@ -42,11 +42,12 @@ rule measure_toy_models:
 rule measure_saes:
     input:
         weights="results/saes/{sae}/{seed}.safetensors",
-        samples=samples_of_toy_model,
+        samples=samples_of_source,
     output:
         saes="results/metrics/saes/{sae}/{seed}.parquet",
         latents="results/metrics/latents/{sae}/{seed}.parquet",
         single_feature_responses="results/metrics/single_feature_responses/{sae}/{seed}.parquet",
+        absorption="results/metrics/absorption/{sae}/{seed}.parquet",
     log:
         "results/logs/measure_saes/{sae}/{seed}.log",
     benchmark:
@@ -54,14 +55,14 @@ rule measure_saes:
     conda:
         "../environment.yml"
     params:
-        spec=specify("measure_saes", describe_saes, ["saes", "latents", "single_feature_responses"]),
+        spec=specify("measure_saes", describe_saes, ["saes", "latents", "single_feature_responses", "absorption"]),
         python=python,
     message:
         "Measuring autoencoders of {wildcards.sae}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.measure_saes --spec {params.spec:q}"
         " --weights {input.weights} --samples {input.samples} --saes {output.saes} --latents {output.latents}"
-        " --single_feature_responses {output.single_feature_responses} > {log} 2>&1"
+        " --single_feature_responses {output.single_feature_responses} --absorption {output.absorption} > {log} 2>&1"
 
 
 rule measure_finite_data:
@@ -89,3 +90,24 @@ rule measure_finite_data:
         "{params.python} -m scripts.measure_finite_data --spec {params.spec:q}"
         " --weights {input.weights} --samples {input.samples} --finite_models {output.finite_models}"
         " --finite_features {output.finite_features} --training_points {output.training_points} > {log} 2>&1"
+
+
+rule measure_dictionary:
+    input:
+        samples="results/data/{dictionary}/{seed}.safetensors",
+    output:
+        dictionaries="results/metrics/dictionaries/{dictionary}/{seed}.parquet",
+    log:
+        "results/logs/measure_dictionary/{dictionary}/{seed}.log",
+    benchmark:
+        "results/logs/measure_dictionary/{dictionary}/{seed}.tsv"
+    conda:
+        "../environment.yml"
+    params:
+        spec=specify("measure_dictionary", describe_dictionary, ["dictionaries"]),
+        python=python,
+    message:
+        "Measuring the synthetic dictionary {wildcards.dictionary}, seed {wildcards.seed}"
+    shell:
+        "{params.python} -m scripts.measure_dictionary --spec {params.spec:q}"
+        " --samples {input.samples} --dictionaries {output.dictionaries} > {log} 2>&1"

@@ -1,13 +1,14 @@
 # Sparse autoencoders: all instances of a sweep are fitted at once, one job per seed.
 #
-# Required: the weights and held-out samples (which decide between its restarts) of the toy model that the sweep names.
+# Required: the weights and held-out samples (which decide between its restarts) of the toy model that the sweep names; or
+# the synthetic dictionary that it names, which lies in one file with its held-out samples.
 # Makes: results/saes/{sae}/{seed}.safetensors, the weights; .parquet beside it, the history with snapshots.
 
 
 rule fit_saes:
     input:
         model_weights=weights_of_toy_model,
-        samples=samples_of_toy_model,
+        samples=samples_of_source,
     output:
         weights="results/saes/{sae}/{seed}.safetensors",
         history="results/saes/{sae}/{seed}.parquet",

@@ -1,7 +1,5 @@
 """What the tests of the autoencoders' kernels share: the architectures, and how the kernels see them."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -20,10 +18,6 @@ every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=
 
 def order(architecture):
     return KERNELS[type(architecture)].ORDER
-
-
-def settings(architecture):
-    return np.array(dataclasses.astuple(architecture), np.float32)
 
 
 def flatten(arrays, names):

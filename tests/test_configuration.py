@@ -49,10 +49,11 @@ def test_defaults_are_filled_at_every_level(project):
     }
     sae = config["saes"]["relu"]
     assert sae["instance"] == "lowest_loss"
-    assert sae["resampling"] == {"method": "none", "every": 2500, "window": 500, "scale": 0.5}
+    resampling = {"method": "none", "every": 2500, "window": 500, "scale": 0.5, "reset_moments": False}
+    assert sae["resampling"] == resampling
     assert sae["training"]["steps"] == 20_000
     assert sae["training"]["snapshots"] == 51
-    named = {"toy_models": ["dense"], "saes": ["relu"], "finite_data": []}
+    named = {"toy_models": ["dense"], "saes": ["relu"], "finite_data": [], "dictionaries": []}
     assert config["figures"]["drawing"] == named | {"script": "drawing", "film": False}
     assert (config["seeds"], config["first_seed"]) == (2, 0)
 
@@ -73,7 +74,7 @@ def test_settings_of_one_architecture_are_its_own(project):
 
 def test_sections_without_which_a_paper_can_do_default_to_empty(project):
     config = effective({"toy_models": small()["toy_models"]}, project)
-    assert [config[key] for key in ("saes", "finite_data", "figures", "seeds")] == [{}, {}, {}, 5]
+    assert [config[key] for key in ("saes", "finite_data", "dictionaries", "figures", "seeds")] == [{}, {}, {}, {}, 5]
 
 
 def test_the_papers_own_configuration_is_sound(project):

@@ -14,7 +14,7 @@ def project(tmp_path_factory):
 
 NAMES = "names of lower-case letters, digits and _, a letter first, at most 64 characters"
 MODEL_KEYS = "kind, n_features, n_hidden, init_std, output_bias, hidden_bias"
-TOP_KEYS = "seeds, first_seed, toy_models, saes, finite_data, figures"
+TOP_KEYS = "seeds, first_seed, toy_models, saes, finite_data, dictionaries, figures"
 
 
 def read_mistakes() -> list[tuple[str, str, str]]:

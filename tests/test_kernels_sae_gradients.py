@@ -12,7 +12,6 @@ from autoencoders import (
     every_architecture,
     flatten,
     order,
-    settings,
 )
 from test_kernels_sampling import as_tile, draw
 
@@ -21,7 +20,7 @@ from superposition.features import SparseFeatures
 from superposition.kernels.adam import pack, unpack, update_factors
 from superposition.kernels.compilation import specialise
 from superposition.kernels.random_lanes import seed_lanes
-from superposition.kernels.sae_training import KERNELS, TRAIN, supports
+from superposition.kernels.sae_training import KERNELS, TRAIN, kernel_settings, supports
 from superposition.kernels.sae_training import train as loop
 from superposition.kernels.sampling import sampling_tables
 
@@ -60,7 +59,7 @@ def gradient_of_kernel(architecture, parameters, W, x, penalty, repeats=1):
     room = kernel.lay_out(own, gradient, d_in, n_latents)
     kernel.begin_step(room)
     losses = kernel.add_gradient(
-        as_tile(x), lanes, repeats, lanes * repeats, np.float32(penalty), settings(architecture), W, room, fired
+        as_tile(x), lanes, repeats, lanes * repeats, np.float32(penalty), kernel_settings(architecture), W, room, fired
     )
     kernel.complete_gradient(room)
     unpacked = {key: torch.empty(1, *parameters[key].shape) for key in kernel.ORDER}
@@ -125,7 +124,7 @@ def take_a_step(train, architecture, parameters, features, batch_size):
     first, sums, fired, last_active = np.zeros_like(packed), np.zeros((3, 1)), *np.full((2, 1, 5), 0)
     train(
         3, update_factors({**TRAINING, "steps": 9}, 0, 1), batch_size, 0.0, np.array([1e-3]),
-        np.array([0.2], np.float32), settings(architecture), seed_lanes([7]),
+        np.array([0.2], np.float32), kernel_settings(architecture), seed_lanes([7]),
         *sampling_tables(features), PENTAGON.numpy(),
         5, packed, first, np.zeros_like(packed), sums, fired, last_active,
     )  # fmt: skip

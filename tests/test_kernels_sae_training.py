@@ -13,6 +13,7 @@ from superposition import saes
 from superposition.features import SparseFeatures
 from superposition.kernels.sae_training import minimise
 from superposition.progress import Progress
+from superposition.sae_sources import ToyModelActivations
 from superposition.sae_training import fit_saes
 from superposition.training import DivergenceError, Recorder
 from superposition.training import minimise as minimise_by_autograd
@@ -150,7 +151,7 @@ def test_final_losses_are_distributed_as_the_specifications(architecture, p):
     assert stats.mannwhitneyu(*losses).pvalue > 0.01
 
 
-@pytest.mark.parametrize("architecture", saes.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ["relu", "gated", "jumprelu"])
 def test_both_engines_fill_the_same_history(architecture):
     resampling = {"method": "simple", "every": 8, "window": 4}
     tables = {}
@@ -158,9 +159,8 @@ def test_both_engines_fill_the_same_history(architecture):
         training = {"steps": 25, "batch_size": 4, "log_every": 10, "snapshots": 3, "engine": engine}
         block = sae(training=training, resampling=resampling, restarts=3, architecture=architecture)
         progress = Progress("test", 25, stream=io.StringIO())
-        _, history = fit_saes(
-            "tiny", block, 0, PENTAGON, torch.full((5,), 0.02), toy_model()["features"], progress=progress
-        )
+        source = ToyModelActivations(PENTAGON, torch.full((5,), 0.02), toy_model()["features"])
+        _, history = fit_saes("tiny", block, 0, source, progress=progress)
         tables[engine] = check_schema(history, "sae_history")
     ours, theirs = tables["auto"], tables["torch"]
     assert ours[["step", "instance"]].equals(theirs[["step", "instance"]])

@@ -7,7 +7,11 @@ from superposition.methods import describe_configurations
 
 def configurations(toy=None, autoencoder=None):
     described = describe_configurations(
-        {"toy_models": {"tiny": toy_model(seeds=4, **(toy or {}))}, "saes": {"relu": sae(**(autoencoder or {}))}}
+        {
+            "toy_models": {"tiny": toy_model(seeds=4, **(toy or {}))},
+            "saes": {"relu": sae(**(autoencoder or {}))},
+            "dictionaries": {},
+        }
     )
     return described["toy_models"][0], described["saes"][0]
 
@@ -31,7 +35,7 @@ def test_configurations_in_words():
     }
     expected = {
         "id": "relu",
-        "toy_model": "tiny",
+        "activations": "tiny",
         "latents": "5",
         "penalty": "0.2",
         "resampling": "none",

@@ -21,7 +21,8 @@ RULES = {
     for path in (ROOT / "rules").glob("*.smk")
     for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
 }
-PACKAGES = {"yaml": "snakemake", "PIL": "pillow"}  # module -> the package that brings it, where the names differ
+# module -> the package that brings it, where the names differ
+PACKAGES = {"yaml": "snakemake", "PIL": "pillow", "sklearn": "scikit-learn"}
 NO_STEPS = {"__init__", "command_line", "pages", "reads"}  # modules in src/scripts that no rule runs
 
 

@@ -13,6 +13,7 @@ import hashlib, io, sys
 from builders import sae, toy_model, PENTAGON
 import torch
 from superposition.progress import Progress
+from superposition.sae_sources import ToyModelActivations
 from superposition.sae_training import fit_saes
 from superposition.toy_model_training import train_toy_models
 
@@ -20,8 +21,8 @@ training = {"steps": 300, "batch_size": 256, "engine": sys.argv[1]}
 quiet = Progress("test", 300, stream=io.StringIO())
 block = toy_model(model={"n_features": 13, "n_hidden": 6}, features={"feature_probability": 0.3}, training=training)
 weights, history = train_toy_models("repeatable", block, 0, progress=quiet)
-data = PENTAGON, torch.full((5,), 0.1), block["features"]
-fitted, _ = fit_saes("again", sae(training=training), 0, *data, progress=quiet)
+source = ToyModelActivations(PENTAGON, torch.full((5,), 0.1), block["features"])
+fitted, _ = fit_saes("again", sae(training=training), 0, source, progress=quiet)
 digest = hashlib.sha256()
 for tensors in (weights, fitted):
     for name in sorted(tensors):

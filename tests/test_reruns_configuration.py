@@ -4,11 +4,13 @@ import pytest
 import yaml
 from workflow_plans import (
     CLAIMS,
+    DICTIONARIES,
     FIGURES,
     FINITE_DATA,
     PAPER,
     SAES,
     TOY_MODELS,
+    drawing,
     figures_of,
     fitting,
     fitting_finite_data,
@@ -21,7 +23,7 @@ from workflow_plans import (
 from workflow_runs import TINY
 
 TOY_MODEL, OTHER_TOY_MODEL, SAE = "five_in_two_sparse", "five_in_two", "relu_simple_resampling"
-FINITE = "arena_few_samples"
+FINITE, DICTIONARY = "arena_few_samples", "feature_tree"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +75,7 @@ def test_more_seeds_run_the_new_ones(finished):
     new = {"sample_features": jobs(TOY_MODELS, [2]), "train_toy_models": jobs(TOY_MODELS, [2])}
     new |= {"measure_toy_models": jobs(TOY_MODELS, [2])} | fitting(SAES, [2])
     new |= {"sample_training_sets": jobs(FINITE_DATA, [2])} | fitting_finite_data(FINITE_DATA, [2])
+    new |= drawing(DICTIONARIES, [2])
     assert finished.plan() == new | gathering(set(FIGURES))
 
 
@@ -85,8 +88,11 @@ def test_an_experiment_with_seeds_of_its_own_runs_no_more_than_those(finished):
     finished.configure({"seeds": 3, "toy_models": {OTHER_TOY_MODEL: {"seeds": 2}}})
     new = {rule: jobs([TOY_MODEL], [2]) for rule in ("sample_features", "train_toy_models", "measure_toy_models")}
     new |= {"sample_training_sets": jobs(FINITE_DATA, [2])} | fitting_finite_data(FINITE_DATA, [2])
+    new |= drawing(DICTIONARIES, [2])
     saes = saes_of(TOY_MODEL)
-    assert finished.plan() == new | fitting(saes, [2]) | gathering(figures_of(TOY_MODEL, *saes, *FINITE_DATA))
+    assert finished.plan() == new | fitting(saes, [2]) | gathering(
+        figures_of(TOY_MODEL, *saes, *FINITE_DATA, *DICTIONARIES)
+    )
 
 
 def test_fewer_seeds_of_one_experiment_are_gathered_again(finished):
@@ -126,3 +132,31 @@ def reverse_keys(value):
     if isinstance(value, dict):
         return {key: reverse_keys(value[key]) for key in reversed(value)}
     return value
+
+
+def test_a_dictionarys_block_reruns_its_own_chain(finished):
+    finished.configure({"dictionaries": {DICTIONARY: {"probability": 0.1}}})
+    assert finished.plan() == drawing([DICTIONARY]) | gathering(figures_of(DICTIONARY))
+
+
+def test_other_words_about_a_dictionary_draw_it_no_other_way(finished):
+    finished.configure({"dictionaries": {DICTIONARY: {"title": "Other words"}}})
+    assert finished.plan() == PAPER
+
+
+def test_a_new_sweep_on_a_dictionary_runs_its_own_chain(finished):
+    new = {key: SAES[SAE][key] for key in ("architecture", "n_latents", "training")}
+    finished.configure({"saes": {"new": new | {"title": "New", "dictionary": DICTIONARY, "sparsity_penalty": 0.1}}})
+    assert finished.plan() == fitting(["new"]) | CLAIMS | PAPER
+
+
+def test_a_dictionary_may_be_deleted(finished):
+    for path in ("config.yaml", TINY):
+        finished.edit(path, without_dictionary)
+    assert finished.plan() == CLAIMS | PAPER
+
+
+def without_dictionary(text: str) -> str:
+    config = yaml.safe_load(text)
+    del config["dictionaries"][DICTIONARY]
+    return yaml.safe_dump(config, sort_keys=False)

@@ -1,11 +1,15 @@
 """The tables of sparse autoencoders, against autoencoders that are built by hand from the true features."""
 
+import dataclasses
+from typing import ClassVar
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from builders import PENTAGON, check_schema, sae
 
-from superposition import sae_measurement
+from superposition import ground_truth, sae_measurement, saes
 from superposition.sae_measurement import measure_saes
 
 # The features are a pentagon of radius 2. Of each there is a sample of length .2, one of .5 and one of 1; five more
@@ -160,8 +164,11 @@ def test_autoencoders_do_not_mix(truth):
 
 @pytest.mark.parametrize("chunk", [1, 7])
 def test_scores_do_not_depend_on_the_chunk(monkeypatch, truth, chunk):
-    monkeypatch.setattr(sae_measurement, "CHUNK", chunk)
-    assert measure(true_autoencoder())["saes"].equals(truth["saes"])
+    monkeypatch.setattr(ground_truth, "CHUNK", chunk)
+    again = measure(true_autoencoder())
+    assert set(again) == set(truth)
+    for name, table in again.items():
+        pd.testing.assert_frame_equal(table, truth[name], rtol=1e-6, atol=1e-6)  # products are of float32
 
 
 def test_line_of_the_optimal_symmetric_autoencoder():
@@ -209,3 +216,98 @@ def test_architectures_that_do_not_shrink(architecture, autoencoder, bias, lengt
     np.testing.assert_allclose(np.stack(latents["decoder"].to_list()), PENTAGON.T[ORDER], atol=1e-6)
     np.testing.assert_allclose(np.stack(latents["encoder"].to_list()), length * PENTAGON.T[ORDER], atol=1e-6)
     np.testing.assert_allclose(tables["single_feature_responses"]["activation"], [0, 0.5, 1] * 5, atol=1e-6)
+
+
+# Other data and other ways of encoding
+
+
+def test_autoencoders_on_a_dictionary():
+    # The pentagon with a bias, features 1 and 2 as children of 0, and two sets.
+    autoencoder = true_autoencoder() | {"b_dec": torch.full((1, 2), 0.7)}
+    structure = {"parents": torch.tensor([-1, 0, 0, -1, -1]), "sets": torch.tensor([0, 0, 1, 1, -1])}
+    block = sae(n_latents=5, restarts=1) | {"toy_model": None, "dictionary": "tree"}
+    x, bias = SAMPLES.repeat(40, 1), torch.full((2,), 0.7)
+    tables = measure_saes("by_hand", block, 7, autoencoder, W, None, x, bias=bias, **structure)
+    tables = {name: check_schema(table, name) for name, table in tables.items()}
+    row = tables["saes"].iloc[0]
+    assert (row["dictionary"], row["f1"]) == ("tree", pytest.approx(0.8))
+    undefined = ["toy_model", "model_instance", "symmetric_slope", "absorption"]  # the children come without the parent
+    assert row[undefined].isna().all()
+    assert not row[["composed_share", "auroc", "f1_probe", "auroc_floor", "auroc_ceiling"]].isna().any()
+    edges = tables["absorption"]
+    assert edges[["parent", "child"]].to_numpy().tolist() == [[0, 1], [0, 2]]
+    assert edges["parent_latent"].tolist() == [ORDER.index(0)] * 2
+    assert edges["child_latent"].tolist() == [ORDER.index(1), ORDER.index(2)]
+    assert edges["recall_alone"].tolist() == pytest.approx([2 / 3] * 2)
+    assert edges["child_decoder_parent_cosine"].tolist() == pytest.approx(np.cos(np.radians([72, 144])).tolist())
+
+
+def test_toy_models_have_no_edges(truth):
+    assert len(truth["absorption"]) == 0
+    assert truth["saes"][["absorption", "composed_share", "composed_share_ceiling"]].isna().all(axis=None)
+
+
+def test_latents_are_ranked_and_have_lines():
+    x = SAMPLES.repeat(40, 1)
+    latents = measure(true_autoencoder(), x=x)["latents"].set_index("latent")
+    # Of 800 samples 120 have the feature: on 40 of them the latent is silent, as it is on the 680 others. AUROC = 2/3 +
+    # 1/3 * 1/2; of the recall 2/3 come at precision 1, 1/3 at 120/800.
+    assert latents["auroc"].tolist() == pytest.approx([5 / 6] * 5)
+    assert latents["average_precision"].tolist() == pytest.approx([2 / 3 + 1 / 3 * 120 / 800] * 5)
+    # Active on lengths .5 and 1, where it reads .14 and .64.
+    np.testing.assert_allclose(latents["magnitude_slope"], 1, rtol=1e-5)
+    np.testing.assert_allclose(latents["magnitude_intercept"], BIAS, rtol=1e-5)
+    assert latents["f1"].tolist() == pytest.approx([0.8] * 5)
+    assert latents["nearest_feature"].tolist() == ORDER
+    np.testing.assert_allclose(latents["nearest_cosine"], 1, atol=1e-6)
+
+
+def test_lines_take_the_length_that_a_latent_writes():
+    # A jumprelu with weights twice as long reads twice the length, and its decoder writes that twice.
+    autoencoder = true_jumprelu()
+    autoencoder["W_enc"] = 2 * autoencoder["W_enc"]
+    latents = measure(autoencoder, architecture="jumprelu", x=SAMPLES.repeat(10, 1))["latents"]
+    np.testing.assert_allclose(latents["magnitude_slope"], 4, rtol=1e-5)
+
+
+BATCHES = []  # the sizes that samples were encoded in, as trained
+
+
+@dataclasses.dataclass(frozen=True)
+class TopOfBatch(saes.ReluSae):
+    """Keeps the largest latent of a batch alone as trained, and those above .3 at a threshold."""
+
+    modes: ClassVar = ("threshold", "batch")
+
+    def encode(self, parameters, h, mode="threshold"):
+        z = super().encode(parameters, h)
+        if mode == "threshold":
+            return z * (z > 0.3)
+        BATCHES.append(len(h))
+        return z * (torch.arange(z.numel()) == z.argmax()).view_as(z)
+
+
+@pytest.fixture
+def top_of_batch(monkeypatch):
+    monkeypatch.setitem(saes.ARCHITECTURES, "relu", TopOfBatch)
+    BATCHES.clear()
+    return measure(true_autoencoder(), x=SAMPLES.repeat(10, 1), training={"batch_size": 25})
+
+
+def test_every_mode_has_its_rows(top_of_batch):
+    rows = top_of_batch["saes"].set_index("mode")
+    assert rows.index.tolist() == ["threshold", "as_trained"]
+    assert rows.loc["threshold", "l0"] == pytest.approx(5 / 20)  # length 1 alone, of .64
+    assert rows.loc["as_trained", "l0"] == pytest.approx(8 / 200)  # one in each batch of 25
+    assert rows["fvu_floor"].nunique() == 1
+    assert top_of_batch["latents"].groupby("mode").size().to_dict() == {"as_trained": 5, "threshold": 5}
+
+
+def test_batches_are_those_of_training(top_of_batch):
+    assert set(BATCHES) == {25}
+
+
+def test_batches_of_training_do_not_depend_on_the_chunk(monkeypatch, top_of_batch):
+    monkeypatch.setattr(ground_truth, "CHUNK", 7)
+    again = measure(true_autoencoder(), x=SAMPLES.repeat(10, 1), training={"batch_size": 25})
+    pd.testing.assert_frame_equal(again["latents"], top_of_batch["latents"], rtol=1e-6)

@@ -10,6 +10,7 @@ from builders import PENTAGON, check_schema, sae, toy_model
 from superposition import saes
 from superposition.features import SparseFeatures
 from superposition.progress import Progress
+from superposition.sae_sources import ToyModelActivations
 from superposition.sae_training import Activity, fit_saes
 from superposition.seeding import torch_generator
 from superposition.training import DivergenceError
@@ -21,7 +22,8 @@ ONE_FEATURE = torch.tensor([[1.0], [0.0]])  # about half of all latents look awa
 def fit(block, W=BASE, p=0.2, name="tiny", seed=0):
     probability = torch.full((W.shape[1],), p)
     progress = Progress(name, block["training"]["steps"], stream=io.StringIO())
-    parameters, history = fit_saes(name, block, seed, W, probability, toy_model()["features"], progress=progress)
+    source = ToyModelActivations(W, probability, toy_model()["features"])
+    parameters, history = fit_saes(name, block, seed, source, progress=progress)
     return parameters, check_schema(history, "sae_history")
 
 
@@ -88,10 +90,10 @@ def textbook(block, W, p, name, seed):
     )
     parameters = {key: tensor.clone().requires_grad_() for key, tensor in parameters.items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=training["learning_rate"])
-    features = SparseFeatures(torch.full((n, W.shape[1]), p))
-    stream = torch_generator(seed, name, "train")
+    features = SparseFeatures(torch.full((1, W.shape[1]), p))
+    streams = [torch_generator(seed, name, "train", i) for i in range(n)]
     for _ in range(training["steps"]):
-        h = features.sample(training["batch_size"], stream) @ W.T
+        h = torch.cat([features.sample(training["batch_size"], stream) for stream in streams], dim=1) @ W.T
         z = torch.relu(torch.einsum("bid,idk->bik", h - parameters["b_dec"], parameters["W_enc"]) + parameters["b_enc"])
         directions = parameters["W_dec"] / parameters["W_dec"].norm(dim=-1, keepdim=True)
         h_hat = torch.einsum("bik,ikd->bid", z, directions) + parameters["b_dec"]

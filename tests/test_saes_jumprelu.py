@@ -99,7 +99,7 @@ def test_gradient_of_the_threshold_by_hand():
     # Only the pre-activation .25 of latent 1 in the second sample is within .2 / 2 of its threshold. There h' = h, so
     # the reconstruction does not pull; the penalty gives -(1 / .2) * .4 / 2 samples = -1, times .3 for the logarithm.
     parameters = by_hand(log_threshold=torch.full((1, 2), math.log(0.3), requires_grad=True))
-    JumpReluSae(0.1, 0.2).losses(parameters, H, torch.tensor([0.4])).total.sum().backward()
+    JumpReluSae(threshold_init=0.1, bandwidth=0.2).losses(parameters, H, torch.tensor([0.4])).total.sum().backward()
     torch.testing.assert_close(parameters["log_threshold"].grad, torch.tensor([[0.0, -0.3]]))
 
 
@@ -162,5 +162,5 @@ def test_resampling_changes_exactly_the_dead():
 
 def test_settings_come_from_the_configuration():
     block = {"architecture": "jumprelu", "threshold_init": 0.2, "bandwidth": 0.05, "n_latents": 5}
-    assert saes.make_architecture(block) == JumpReluSae(0.2, 0.05)
+    assert saes.make_architecture(block) == JumpReluSae(threshold_init=0.2, bandwidth=0.05)
     assert saes.make_architecture({"architecture": "gated"}) == saes.GatedSae()

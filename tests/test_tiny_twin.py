@@ -5,20 +5,26 @@ import pytest
 import yaml
 from workflow_runs import ROOT, TINY, Project, load_configurations, make_project, overlay
 
-from pipeline.configuration import load_configuration
-from pipeline.work import work_of_finite_data, work_of_saes, work_of_toy_models
+from pipeline.configuration import load_configuration, source_of
+from pipeline.work import work_of_dictionary, work_of_finite_data, work_of_saes, work_of_toy_models
 from superposition.claims import CLAIMS
 
 PAPER, OVERLAY = load_configurations().values()
 CONFIG = load_configuration(overlay(PAPER, OVERLAY), ROOT / "schemas/config.schema.yaml", ROOT)
+SOURCES = CONFIG["toy_models"] | CONFIG["dictionaries"]
 TABLES = yaml.safe_load((ROOT / "schemas/tables.yaml").read_text())
 SMALL_WORK = 5e9  # products: some seconds, by the slowest engine
-WILDCARDS = {"{experiment}": "toy_models", "{sae}": "saes", "{finite_data}": "finite_data"}
+WILDCARDS = {
+    "{experiment}": "toy_models",
+    "{sae}": "saes",
+    "{finite_data}": "finite_data",
+    "{dictionary}": "dictionaries",
+}
 FEW_SAMPLES = 10_000  # held-out samples of one swept value
 LONGEST_RUN = 1800  # seconds; there is a start of Python for each of some hundred jobs
 
 
-@pytest.mark.parametrize("section", ["toy_models", "saes", "finite_data"])
+@pytest.mark.parametrize("section", ["toy_models", "saes", "finite_data", "dictionaries"])
 def test_every_experiment_has_an_entry(section):
     assert list(OVERLAY[section]) == list(PAPER[section])
 
@@ -33,7 +39,14 @@ def test_every_toy_model_is_small(name):
 @pytest.mark.parametrize("name", CONFIG["saes"])
 def test_every_sweep_is_small(name):
     block = CONFIG["saes"][name]
-    assert work_of_saes(block, CONFIG["toy_models"][block["toy_model"]]) <= SMALL_WORK
+    assert work_of_saes(block, SOURCES[source_of(block)]) <= SMALL_WORK
+
+
+@pytest.mark.parametrize("name", CONFIG["dictionaries"])
+def test_every_dictionary_is_small(name):
+    block = CONFIG["dictionaries"][name]
+    assert work_of_dictionary(block) <= SMALL_WORK
+    assert block["evaluation"]["n_samples"] <= FEW_SAMPLES
 
 
 @pytest.mark.parametrize("name", CONFIG["finite_data"])
@@ -62,7 +75,7 @@ def list_expected() -> set[str]:
             for name in CONFIG[section] if wildcard in table["path"] else []:
                 path = table["path"].replace(wildcard, name).removeprefix("results/")
                 block = CONFIG[section][name]
-                seeds = CONFIG["toy_models"][block["toy_model"]]["seeds"] if section == "saes" else block["seeds"]
+                seeds = (SOURCES[source_of(block)] if section == "saes" else block)["seeds"]
                 expected |= {path.replace("{seed}", str(seed)) for seed in range(seeds)}
     return expected
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from workflow_runs import ROOT, Plan, cut_down, overlay
 
-from pipeline.configuration import load_configuration
+from pipeline.configuration import load_configuration, source_of
 
 CONFIG = load_configuration(overlay(*cut_down().values()), ROOT / "schemas/config.schema.yaml", ROOT)
 TOY_MODELS, SAES, FINITE_DATA = CONFIG["toy_models"], CONFIG["saes"], CONFIG["finite_data"]
-FIGURES = CONFIG["figures"]
+DICTIONARIES, FIGURES = CONFIG["dictionaries"], CONFIG["figures"]
 SEEDS = (0, 1)
 CLAIMS, PAPER = {"judge_claims": {"claims"}}, {"typeset_paper": {"paper"}}
 
@@ -19,12 +19,12 @@ def jobs(names: Iterable[str], seeds: Iterable[int] = SEEDS) -> set[str]:
 
 def figures_of(*names: str) -> set[str]:
     """The figures that show an experiment."""
-    sections = ("toy_models", "saes", "finite_data")
+    sections = ("toy_models", "saes", "finite_data", "dictionaries")
     return {figure for figure, block in FIGURES.items() if {name for key in sections for name in block[key]} & {*names}}
 
 
-def saes_of(toy_model: str) -> list[str]:
-    return [sae for sae, block in SAES.items() if block["toy_model"] == toy_model]
+def saes_of(source: str) -> list[str]:
+    return [sae for sae, block in SAES.items() if source_of(block) == source]
 
 
 def fitting(saes: Iterable[str], seeds: Iterable[int] = SEEDS) -> Plan:
@@ -38,6 +38,10 @@ def training(toy_model: str, seeds: Iterable[int] = SEEDS) -> Plan:
 
 def fitting_finite_data(names: Iterable[str], seeds: Iterable[int] = SEEDS) -> Plan:
     return {rule: jobs(names, seeds) for rule in ("train_on_finite_data", "measure_finite_data")}
+
+
+def drawing(dictionaries: Iterable[str], seeds: Iterable[int] = SEEDS) -> Plan:
+    return {rule: jobs(dictionaries, seeds) for rule in ("sample_dictionary", "measure_dictionary")}
 
 
 def gathering(figures: set[str]) -> Plan:

@@ -28,6 +28,7 @@ SMALL = {
     "toy_models": ["five_in_two", "five_in_two_sparse"],
     "saes": ["relu_no_resampling", "relu_simple_resampling"],
     "finite_data": ["arena_few_samples", "arena_many_samples"],
+    "dictionaries": ["absorption", "feature_tree"],
 }
 LONGEST_RUN = 600  # seconds; a run that takes longer hangs
 NOTICES = ("Using workflow specific profile", "Config file ")  # what Snakemake says to standard error when all is well

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.cross_checks import KINDS, OWNERS, check_all, count_instances
+from pipeline.cross_checks import KINDS, OWNERS, SOURCES, check_all, count_instances
+from pipeline.dictionary_checks import forget_foreign_keys
 from pipeline.problems import ConfigurationError, sort_problems
 from pipeline.schema_check import check_value, load_schema
 from pipeline.yaml_files import find_duplicate_keys, load_yaml
@@ -14,7 +15,14 @@ __all__ = [
     "find_duplicate_keys",
     "load_configuration",
     "load_yaml",
+    "source_of",
 ]
+
+
+def source_of(sae: dict) -> str:
+    """The name of the toy model or dictionary that an SAE's effective block takes its activations from."""
+    [name] = [sae[key] for key in SOURCES if key in sae]
+    return name
 
 
 def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Path) -> dict:
@@ -39,9 +47,14 @@ def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Pa
         problems += list(check_all(raw, config, problems, Path(project_root)))
     if problems:
         raise ConfigurationError("\n".join(dict.fromkeys(map(str, sort_problems(problems, raw)))))
-    for block in (*config["toy_models"].values(), *config["finite_data"].values()):
-        block["seeds"] = min(block.get("seeds", config["seeds"]), config["seeds"])
+    for section in ("toy_models", "finite_data", "dictionaries"):
+        for block in config[section].values():
+            block["seeds"] = min(block.get("seeds", config["seeds"]), config["seeds"])
+    for block in config["dictionaries"].values():
+        forget_foreign_keys(block)
     for sae in config["saes"].values():
-        for key in [key for key, owner in OWNERS.items() if owner != sae["architecture"]]:
-            del sae[key]
+        for key in [key for key, owners in OWNERS.items() if sae["architecture"] not in owners]:
+            sae.pop(key, None)
+        if "dictionary" in sae:
+            sae.pop("instance", None)  # of a toy model
     return config

@@ -8,13 +8,22 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.architectures import OWNERS, check_architecture
+from pipeline.dictionary_checks import check_dictionary
 from pipeline.problems import Index, Problem, quote, show_value, suggest
 
-KINDS = {"toy_models": "toy model", "saes": "SAE", "finite_data": "finite-data experiment"}
+__all__ = ["KINDS", "OWNERS", "SAE_SOURCES", "SOURCES", "check_all", "count_instances"]
+
+KINDS = {
+    "toy_models": "toy model",
+    "saes": "SAE",
+    "finite_data": "finite-data experiment",
+    "dictionaries": "dictionary",
+}
 # What an SAE's toy model may be: its activations h = W x are then sums of features' directions, each with one sign.
 LINEAR_HIDDEN = ["linear", "relu_output", "gelu_output", "silu_output", "softplus_output", "quadratic_output"]
 SAE_SOURCES = {("model", "kind"): LINEAR_HIDDEN, ("features", "magnitude"): ["uniform"]}
-OWNERS = {"threshold_init": "jumprelu", "bandwidth": "jumprelu"}  # the architecture that alone has a key
+SOURCES = {"toy_model": "toy_models", "dictionary": "dictionaries"}  # key of an SAE's source -> its section
 Findings = Iterator[tuple[tuple, str]]  # path below the part that is checked, text
 
 
@@ -41,6 +50,10 @@ def check_all(raw: dict, config: dict, problems: list[Problem], project_root: Pa
     for _, name, sae in _blocks(config, "saes"):
         for path, text in check_sae(name, sae, raw, config, unsound):
             yield Problem(("saes", name, *path), text)
+    for _, name, block in _blocks(config, "dictionaries"):
+        unsound_block = ("dictionaries", name) in unsound
+        for path, text in check_dictionary(name, block, raw["dictionaries"][name], config, unsound_block):
+            yield _mark_default(("dictionaries", name, *path), text, raw)
     for _, name, figure in _blocks(config, "figures"):
         for path, text in check_figure(figure, raw, project_root, sound=("figures", name) not in unsound):
             yield _mark_default(("figures", name, *path), text, raw)
@@ -55,9 +68,15 @@ def _blocks(config: dict, *sections: str) -> Iterator[tuple[str, str, dict]]:
 
 def check_training(training: dict) -> Findings:
     steps = training["steps"]
-    for key, lowest in (("log_every", 1), ("warmup_steps", 0)):
-        if training[key] > steps:
+    for key, lowest in (("log_every", 1), ("warmup_steps", 0), ("sparsity_warmup_steps", 0)):
+        if training.get(key, 0) > steps:
             yield (key,), f"is {training[key]}: allowed are integers from {lowest} to training.steps, {steps}"
+    decay_steps = training.get("decay_steps", "all")
+    if decay_steps != "all" and training["schedule"] == "constant":
+        yield ("decay_steps",), f"is {decay_steps}: allowed is 'all' with the schedule 'constant', which does not fall"
+    elif decay_steps != "all" and decay_steps > steps - training["warmup_steps"] >= 0:
+        text = f"is {decay_steps}: allowed is up to training.steps less training.warmup_steps"
+        yield ("decay_steps",), f"{text}, {steps - training['warmup_steps']}"
     if training.get("optimizer") == "adam" and training["weight_decay"] != 0:
         text = f"is {training['weight_decay']}: allowed is 0 with the optimizer 'adam'; 'adamw' has weight decay"
         yield ("weight_decay",), text
@@ -138,15 +157,10 @@ def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]
     architecture has the settings that are given."""
     if name in config["toy_models"]:
         yield (), "has the name of a toy model: allowed are names that no toy model has"
-    architecture = sae.get("architecture")
-    for key, owner in OWNERS.items():
-        if key in raw["saes"][name] and sae[key] is not None and architecture not in (None, owner):
-            text = (
-                f"is {show_value(sae[key])}: allowed with the architecture {owner!r} alone, not with {architecture!r}"
-            )
-            yield (key,), text
+    own = {path[2:] for path in unsound if path[:2] == ("saes", name)}
+    yield from check_architecture(sae, raw["saes"][name], own)
+    yield from check_source(raw["saes"][name], sae, raw)
     toy_model, instance = sae.get("toy_model"), sae["instance"]
-    yield from check_name(("toy_model",), toy_model, "toy_models", raw)
     if toy_model not in config["toy_models"] or ("toy_models", toy_model) in unsound:
         return
     source = config["toy_models"][toy_model]
@@ -158,6 +172,19 @@ def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]
     if isinstance(instance, int) and instance >= count:
         allowed = f"allowed are 'lowest_loss' or integers from 0 to {count - 1}, the instances of {toy_model}"
         yield ("instance",), f"is {instance}: {allowed}"
+
+
+def check_source(written: dict, sae: dict, raw: dict) -> Findings:
+    """It names one source of its activations, a toy model or a dictionary, which exists."""
+    given = [key for key in SOURCES if key in written]
+    if not given:
+        yield (), "names no source of its activations: allowed is one of toy_model and dictionary"
+    elif len(given) > 1:
+        yield ("dictionary",), "is given beside toy_model: allowed is one of them"
+    elif given == ["dictionary"] and "instance" in written:
+        yield ("instance",), f"is {show_value(written['instance'])}: allowed with a toy_model alone"
+    for key in given:
+        yield from check_name((key,), sae.get(key), SOURCES[key], raw)
 
 
 def check_finite_data(name: str, block: dict, config: dict, unsound: bool) -> Findings:
@@ -180,7 +207,9 @@ def check_finite_data(name: str, block: dict, config: dict, unsound: bool) -> Fi
 def check_figure(figure: dict, raw: dict, project_root: Path, sound: bool) -> Findings:
     """It names an experiment, all that it names exist, its script does, and draws films if asked for one."""
     if sound and not any(figure[section] for section in KINDS):
-        yield (), "names no experiment: allowed are figures with at least one in toy_models, saes or finite_data"
+        *sections, last = KINDS
+        allowed = f"allowed are figures with at least one in {', '.join(sections)} or {last}"
+        yield (), f"names no experiment: {allowed}"
     for section in KINDS:
         for index, name in enumerate(figure[section] or []):
             yield from check_name((section, Index(index)), name, section, raw)
@@ -199,7 +228,9 @@ def check_name(path: tuple, name: str | None, section: str, raw: dict) -> Findin
     others = [other for each in KINDS if each != section for other in _names(raw, each) or []]
     if name is None or names is None or name in names:
         return
-    allowed = f"allowed are the {KINDS[section]}s {quote(names)}" if names else f"no {KINDS[section]} is declared"
+    kind = KINDS[section]
+    plural = f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s"
+    allowed = f"allowed are the {plural} {quote(names)}" if names else f"no {kind} is declared"
     elsewhere = f"; {name!r} is declared in another section" if name in others else suggest(name, names)
     yield path, f"is {show_value(name)}: {allowed}{elsewhere}"
 
@@ -216,6 +247,8 @@ def _mark_default(path: tuple, text: str, raw: dict) -> Problem:
     for step in path:
         if isinstance(step, Index) or step in value:
             value = value[step]
+        elif text.startswith("is missing"):
+            break
         else:
             found, _, allowed = text.partition(": ")
             return Problem(path, f"{found} (its default): {allowed}")

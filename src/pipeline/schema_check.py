@@ -142,7 +142,8 @@ def _describe(schema: dict) -> str:
             return f"mappings with the keys {', '.join(schema['properties'])}"
         case "array":
             count = f"{schema['minItems']} to" if "minItems" in schema else "at most"
-            return f"lists of {count} {schema['maxItems']} different {_describe(schema['items'])}"
+            different = "different " if schema["uniqueItems"] else ""
+            return f"lists of {count} {schema['maxItems']} {different}{_describe(schema['items'])}"
         case "string":
             return schema.get("allowed") or f"texts of at most {schema['maxLength']} characters"
     if "exclusiveMinimum" in schema:

@@ -2,7 +2,7 @@
 
 import math
 
-from pipeline.cross_checks import count_instances
+from pipeline.configuration import count_instances, source_of
 
 
 def work_of_toy_models(experiment: dict) -> int:
@@ -11,9 +11,17 @@ def work_of_toy_models(experiment: dict) -> int:
     return _samples(experiment) * model["n_features"] * model["n_hidden"]
 
 
-def work_of_saes(sae: dict, toy_model: dict) -> int:
-    """The same of an autoencoder sweep, fitted to the hidden activations of `toy_model`."""
-    return _samples(sae) * toy_model["model"]["n_hidden"] * sae["n_latents"]
+def work_of_saes(sae: dict, source: dict) -> int:
+    """The same of an autoencoder sweep, fitted to activations of `source`, the block of a toy model or dictionary."""
+    d_in = source["d_in"] if "d_in" in source else source["model"]["n_hidden"]
+    return _samples(sae) * d_in * sae["n_latents"]
+
+
+def work_of_dictionary(dictionary: dict) -> int:
+    """The same of drawing a dictionary: of its samples, and of every step of the directions towards a cosine."""
+    steps = dictionary["directions"].get("steps", 0)
+    per_feature = dictionary["evaluation"]["n_samples"] + steps * dictionary["d_in"] ** 2
+    return dictionary["n_features"] * per_feature
 
 
 def work_of_finite_data(experiment: dict) -> int:
@@ -29,10 +37,15 @@ def work_of_finite_data(experiment: dict) -> int:
 
 
 def work_behind(name: str, config: dict) -> int:
-    """That of a toy-model experiment and of all sweeps that wait for it."""
-    toy_model = config["toy_models"][name]
-    waiting = [sae for sae in config["saes"].values() if sae["toy_model"] == name]
-    return work_of_toy_models(toy_model) + sum(work_of_saes(sae, toy_model) for sae in waiting)
+    """That of a toy-model experiment or a dictionary, and of all sweeps that wait for it."""
+    if name in config["toy_models"]:
+        source = config["toy_models"][name]
+        own = work_of_toy_models(source)
+    else:
+        source = config["dictionaries"][name]
+        own = work_of_dictionary(source)
+    waiting = [sae for sae in config["saes"].values() if source_of(sae) == name]
+    return own + sum(work_of_saes(sae, source) for sae in waiting)
 
 
 def _samples(block: dict) -> int:

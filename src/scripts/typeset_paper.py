@@ -11,6 +11,7 @@ from pathlib import Path
 import typst
 
 from scripts.command_line import provenance, run
+from superposition.dictionary_methods import describe_dictionaries
 from superposition.finite_data_methods import describe_finite_data
 from superposition.methods import describe_configurations
 from superposition.reporting import count_verdicts, describe_claims, describe_values
@@ -61,6 +62,7 @@ def collect_numbers(spec: dict, claims: str) -> dict:
         "figures": list(config["figures"]),
         **describe_configurations(config),
         **describe_finite_data(config),
+        **describe_dictionaries(config),
     }
 
 

@@ -23,23 +23,29 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
         }
         for name, block in config["toy_models"].items()
     ]
+    sources = config["toy_models"] | config["dictionaries"]
     saes = [
         {
             "id": name,
             "title": block["title"],
             "source": block["source"],
             "architecture": block["architecture"],
-            "toy_model": block["toy_model"],
+            "activations": source_of_activations(block),
             "latents": describe_values(block["n_latents"]),
-            "penalty": describe_values(block["sweep"].get("sparsity_penalty", block["sparsity_penalty"])),
+            "penalty": describe_sparsity(block),
             "resampling": describe_resampling(block["resampling"]),
-            "seeds": describe_values(config["toy_models"][block["toy_model"]]["seeds"]),
+            "seeds": describe_values(sources[source_of_activations(block)]["seeds"]),
             "restarts": describe_values(block["restarts"]),
             "training": describe_training(block["training"], block["sweep"]),
         }
         for name, block in config["saes"].items()
     ]
     return {"toy_models": toy_models, "saes": saes}
+
+
+def source_of_activations(sae: dict) -> str:
+    """The toy model or the dictionary that an autoencoder sweep names."""
+    return sae["dictionary"] if "dictionary" in sae else sae["toy_model"]
 
 
 def describe_model(block: dict) -> str:
@@ -90,6 +96,17 @@ def describe_training(training: dict, sweep: dict) -> str:
         + (f"weight decay {describe_values(decay)}, " if decay else "")
         + f"{describe_values(training['steps'])} steps of {describe_values(training['batch_size'])}"
     )
+
+
+def describe_sparsity(block: dict) -> str:
+    """The penalty, or the number of active latents where that is fixed or steered towards."""
+    values = block | block["sweep"]
+    texts = [describe_values(values["sparsity_penalty"])] if "sparsity_penalty" in values else []
+    texts += [f"k = {describe_values(values['k'])}"] if "k" in values else []
+    texts += (
+        [f"steered to L0 = {describe_values(values['target_l0'])}"] if values.get("target_l0", "none") != "none" else []
+    )
+    return ", ".join(texts)
 
 
 def describe_resampling(resampling: dict) -> str:

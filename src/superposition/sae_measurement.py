@@ -1,177 +1,136 @@
-"""The tables of a sparse-autoencoder sweep at one seed: the autoencoders, their latents, their response to one feature.
+"""The tables of a sparse-autoencoder sweep at one seed: the autoencoders, their latents, their response to one feature,
+and absorption along the edges of a tree (see schemas/tables.yaml).
 
-Every score is taken on the toy model's held-out samples against its true features, the columns of W.
+Every score is taken on held-out samples against the true features, the columns of W.
 """
 
-import numpy as np
+from collections.abc import Iterator
+from functools import partial
+
 import pandas as pd
 import torch
 from torch import Tensor
 
-from superposition import metrics, saes
-from superposition.matching import cosine_similarity, match_one_to_one
-from superposition.runs import list_instances, parameter_of_instances
+from superposition import saes
+from superposition.ground_truth import GroundTruth, HeldOut
+from superposition.runs import list_instances
+from superposition.sae_coder import Coder
+from superposition.sae_references import measure_references
+from superposition.sae_scores import MIN_LENGTH, score
+from superposition.sae_settings import setting_of_instances
 from superposition.seeding import numpy_generator
 from superposition.shrinkage import optimal_symmetric_encoder
 
-RECOVERED_COSINE = 0.95  # in two dimensions the neighbours of a pentagon are 72 degrees apart, at cosine 0.31
-CHUNK = 16_384  # samples per pass: bounds the memory of wide autoencoders
-MIN_LENGTH = 0.4  # inputs long enough that every unbiased latent is well past its threshold
-N_FLOOR_DRAWS = 1_000
+__all__ = ["MIN_LENGTH", "measure_saes"]
+
 N_PLOTTED = 400
+AS_TRAINED = "as_trained"
+BATCH = "batch"  # the architectures' name for encoding a batch together, as in training
 
 
 def measure_saes(
-    name: str, sae: dict, seed: int, parameters: saes.Parameters, W: Tensor, model_instance: int, x: Tensor
+    name: str,
+    sae: dict,
+    seed: int,
+    parameters: saes.Parameters,
+    W: Tensor,
+    model_instance: int | None,
+    x: Tensor | HeldOut,
+    bias: Tensor | None = None,
+    parents: Tensor | None = None,
+    sets: Tensor | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """Tables `saes`, `latents` and `single_feature_responses` (see schemas/tables.yaml) of all instances.
+    """Tables `saes`, `latents`, `single_feature_responses` and `absorption` of all instances in all their modes.
 
     Args:
-        W: (d_in, n_features) of the toy model that supplied the activations
-        x: (samples, n_features) its held-out samples
+        W, bias: (d_in, n_features) and (d_in,) of the toy model or dictionary that supplied the activations h = x W^T +
+            bias; a toy model has no bias
+        model_instance: of the toy model; None for a dictionary
+        x: (samples, n_features) held-out samples; see GroundTruth
+        parents, sets: (n_features,) int64, the features' tree and sets, -1 for none
     """
-    rng = numpy_generator(seed, name, "floor")
-    floor = metrics.chance_floor(W.T.numpy(), sae["n_latents"], metrics.mmcs_truth, N_FLOOR_DRAWS, rng)
+    truth = GroundTruth.of(W, x, bias, parents, sets)
+    references = measure_references(truth, sae["n_latents"], numpy_generator(seed, name, "floor"))
+    settings = tabulate_settings(name, sae, seed, truth, model_instance)
+    architecture = saes.make_architecture(sae)
+    tables = {"saes": [], "latents": [], "single_feature_responses": [], "absorption": []}
+    for setting in settings.to_dict("records"):
+        one = {key: tensor[setting["instance"], None] for key, tensor in parameters.items()}
+        for mode, coder in list_coders(architecture, one, sae["training"]["batch_size"]):
+            key = {"sae": name, "seed": seed, "instance": setting["instance"], "mode": mode}
+            scores = score(truth, coder)
+            tables["saes"].append(pd.DataFrame([setting | key | references | scores.summary]))
+            weights = architecture.weights(one)
+            own = {
+                "latent": range(coder.n_latents),
+                "bias": weights["b_enc"][0].double().numpy(),
+                "encoder": list(weights["W_enc"][0].T.numpy()),
+                "decoder": list(saes.normalise_decoder(weights)[0].numpy()),
+            }
+            tables["latents"].append(with_nulls(pd.DataFrame(scores.latents | own), "feature", "nearest_feature"))
+            responses = pd.DataFrame({"sample": range(len(scores.responses["feature"]))} | scores.responses)
+            tables["single_feature_responses"].append(responses.head(N_PLOTTED))
+            tables["absorption"].append(with_nulls(pd.DataFrame(scores.edges), "parent_latent", "child_latent"))
+            for table in ("latents", "single_feature_responses", "absorption"):
+                tables[table][-1] = tables[table][-1].assign(**key)
+    return {table: pd.concat(parts, ignore_index=True) for table, parts in tables.items()}
+
+
+def tabulate_settings(name: str, sae: dict, seed: int, truth: GroundTruth, model_instance: int | None) -> pd.DataFrame:
+    """One row per instance, with what it was fitted to and how."""
     instances = list_instances(sae).assign(
         sae=name,
         seed=seed,
         architecture=sae["architecture"],
-        toy_model=sae["toy_model"],
+        toy_model=sae.get("toy_model"),
+        dictionary=sae.get("dictionary"),
         model_instance=model_instance,
-        sparsity_penalty=parameter_of_instances(sae, "sparsity_penalty"),
-        learning_rate=parameter_of_instances(sae, "learning_rate"),
-        mmcs_truth_floor=floor.mean,
-        n_eval=len(x),
-        true_l0=metrics.l0(x.numpy()),
+        sparsity_penalty=setting_of_instances(sae, "sparsity_penalty"),
+        learning_rate=setting_of_instances(sae, "learning_rate"),
+        n_eval=truth.n_samples,
         n_latents=sae["n_latents"],
-        n_features=W.shape[1],
+        n_features=truth.n_features,
     )
+    plain = saes.make_architecture(sae) == saes.ReluSae()  # the one whose best encoder is known
+    derived = plain and sae.get("toy_model") is not None
+    penalties = instances["sparsity_penalty"].unique() if derived else ()
+    optima = {penalty: optimal_symmetric_encoder(truth.W, truth.x[:], penalty) for penalty in penalties}
     undefined = float("nan"), float("nan")
-    optima = {
-        p: optimal_symmetric_encoder(W, x, p) if sae["architecture"] == "relu" else undefined
-        for p in instances["sparsity_penalty"].unique()
-    }
-    instances["symmetric_slope"] = instances["sparsity_penalty"].map(lambda penalty: optima[penalty][0])
-    instances["symmetric_intercept"] = instances["sparsity_penalty"].map(lambda penalty: optima[penalty][1])
-    h, architecture = x @ W.T, saes.make_architecture(sae)
-    scores, latents, responses = [], [], []
-    for instance in instances["instance"]:
-        one = {key: tensor[instance, None] for key, tensor in parameters.items()}
-        key = {"sae": name, "seed": seed, "instance": instance}
-        z, h_hat = reconstruct(architecture, one, h)
-        row, latent_rows, response_rows = measure_one(architecture.weights(one), W, x, h, z, h_hat)
-        scores.append(row)
-        latents.append(latent_rows.assign(**key))
-        responses.append(response_rows.assign(**key))
-    return {
-        "saes": pd.concat([instances, pd.DataFrame(scores)], axis=1),
-        "latents": pd.concat(latents, ignore_index=True),
-        "single_feature_responses": pd.concat(responses, ignore_index=True),
-    }
+    for i, column in enumerate(("symmetric_slope", "symmetric_intercept")):
+        instances[column] = [optima.get(penalty, undefined)[i] for penalty in instances["sparsity_penalty"]]
+    return instances
 
 
-@torch.no_grad()
-def reconstruct(architecture: saes.Architecture, parameters: saes.Parameters, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Latents (samples, n_latents) and reconstruction (samples, d_in) of one autoencoder."""
-    latents, outputs = [], []
-    for chunk in h[:, None].split(CHUNK):
-        z = architecture.encode(parameters, chunk)
-        latents.append(z[:, 0])
-        outputs.append(architecture.decode(parameters, z)[:, 0])
-    return torch.cat(latents), torch.cat(outputs)
+def list_coders(
+    architecture: saes.Architecture, parameters: saes.Parameters, batch_size: int
+) -> Iterator[tuple[str, Coder]]:
+    """(mode, coder) of one autoencoder, for every way in which its architecture encodes.
 
-
-def measure_one(
-    weights: saes.Parameters, W: Tensor, x: Tensor, h: Tensor, z: Tensor, h_hat: Tensor
-) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
-    """The scores of one autoencoder, a row per latent, and its responses to single features.
-
-    Args:
-        weights: W_enc, b_enc, W_dec of one instance, see `saes.Architecture.weights`
-        x, h, z, h_hat: (samples, ...) features, activations, latents and reconstructions
+    An architecture with several names them in `modes` and takes one as third argument of `encode`. In the mode "batch"
+    samples have an effect on one another: they are encoded in batches of the size that it was trained with.
     """
-    decoder = saes.normalise_decoder(weights)[0]
-    similarity = cosine_similarity(W.T, decoder)
-    dead = metrics.dead_latents(z)
-    live_similarity = np.where(dead, np.nan, similarity)
-    truth_index, latent_index = match_one_to_one(live_similarity)
-    gates = metrics.gate_scores(x, z, truth_index, latent_index)
-    macro = metrics.macro_scores(gates)
-    responses = respond_to_single_features(W, x, z, truth_index, latent_index)
-    line = metrics.fit_magnitude_line(responses["length"], responses["activation"], responses["length"] > MIN_LENGTH)
-    n_recovered = 0 if dead.all() else metrics.recovered(live_similarity, RECOVERED_COSINE)
-    scores = {
-        "l0": metrics.l0(z),
-        "n_dead": int(dead.sum()),
-        "n_recovered": n_recovered,
-        "full_recovery": n_recovered == W.shape[1],
-        "mmcs_truth": metrics.mmcs_truth(similarity),
-        "mmcs_latent": metrics.mmcs_latent(similarity),
-        "matched_cosine": metrics.matched_cosine(similarity),
-        "nearest_angle": float(metrics.nearest_angles(similarity).mean()),
-        "uniqueness": metrics.uniqueness(similarity),
-        "fvu": metrics.fvu(h, h_hat),
-        "gamma": metrics.gamma(h, h_hat),
-        "norm_ratio": metrics.norm_ratio(h, h_hat),
-        "precision": macro.precision,
-        "recall": macro.recall,
-        "f1": macro.f1,
-        "shrinkage_slope": line.slope,
-        "shrinkage_intercept": line.intercept,
-    }
-    latents = tabulate_latents(weights, decoder, z, dead, similarity, gates, truth_index, latent_index)
-    return scores, latents, responses.head(N_PLOTTED)
+    weights = architecture.weights(parameters)
+    n_latents = weights["W_dec"].shape[1]
+
+    def decode(z: Tensor) -> Tensor:
+        return architecture.decode(parameters, z[:, None])[:, 0]
+
+    def encode(h: Tensor, *mode: str) -> Tensor:
+        return architecture.encode(parameters, h[:, None], *mode)[:, 0]
+
+    with torch.no_grad():
+        b_dec = decode(torch.zeros(1, n_latents))
+        decoder = decode(torch.eye(n_latents)) - b_dec
+    directions = weights["W_enc"][0].T.numpy(), decoder.numpy(), b_dec[0].numpy()
+    modes = getattr(architecture, "modes", ())
+    if not modes:
+        yield AS_TRAINED, Coder(encode, decode, *directions)
+    for mode in modes:
+        encode_so = partial(lambda mode, h: encode(h, mode), mode)
+        together = batch_size if mode == BATCH else None
+        yield AS_TRAINED if mode == BATCH else mode, Coder(encode_so, decode, *directions, together)
 
 
-def respond_to_single_features(
-    W: Tensor, x: Tensor, z: Tensor, truth_index: np.ndarray, latent_index: np.ndarray
-) -> pd.DataFrame:
-    """Activation of the matched latent against the input's length |W_i| x_i, over samples with exactly one feature."""
-    samples = ((x != 0).sum(-1) == 1).nonzero()[:, 0]
-    feature = (x[samples] != 0).double().argmax(-1)
-    latent_of_feature = torch.full((W.shape[1],), -1)
-    latent_of_feature[torch.from_numpy(truth_index)] = torch.from_numpy(latent_index)
-    matched = latent_of_feature[feature] >= 0
-    samples, feature = samples[matched], feature[matched]
-    return pd.DataFrame(
-        {
-            "sample": range(len(samples)),
-            "feature": feature.numpy(),
-            "length": (x[samples, feature].double() * W.double().norm(dim=0)[feature]).numpy(),
-            "activation": z[samples, latent_of_feature[feature]].double().numpy(),
-        }
-    )
-
-
-def tabulate_latents(
-    weights: saes.Parameters,
-    decoder: Tensor,
-    z: Tensor,
-    dead: np.ndarray,
-    similarity: np.ndarray,
-    gates: metrics.GateScores,
-    truth_index: np.ndarray,
-    latent_index: np.ndarray,
-) -> pd.DataFrame:
-    """One row per latent; the columns that speak of the matched feature are undefined for a latent without one."""
-    n_latents = len(decoder)
-    matched = pd.DataFrame(
-        {
-            "feature": truth_index,
-            "cosine": similarity[truth_index, latent_index],
-            "precision": gates.precision[truth_index],
-            "recall": gates.recall[truth_index],
-        },
-        index=latent_index,
-    )
-    rows = pd.DataFrame(
-        {
-            "latent": range(n_latents),
-            "fraction_active": (z != 0).double().mean(0).numpy(),
-            "dead": dead,
-            "bias": weights["b_enc"][0].double().numpy(),
-            "encoder": list(weights["W_enc"][0].T.numpy()),
-            "decoder": list(decoder.numpy()),
-        }
-    ).join(matched)
-    return rows.astype({"feature": "Int32"})
+def with_nulls(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The same with null for -1 in columns of indices."""
+    return frame.assign(**{column: frame[column].astype("Int32").mask(frame[column] == -1) for column in columns})

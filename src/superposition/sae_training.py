@@ -1,4 +1,4 @@
-"""Fits all instances of a sparse-autoencoder sweep, at one seed, to the hidden activations of one trained toy model."""
+"""Fits all instances of a sparse-autoencoder sweep, at one seed, to the activations that a source draws."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 from superposition import saes
-from superposition.features import SparseFeatures, make_distribution
 from superposition.kernels import sae_training as kernels
 from superposition.progress import Progress
-from superposition.runs import list_instances, parameter_of_instances
+from superposition.runs import list_instances
+from superposition.sae_control import L0Controller, warmup_factor
 from superposition.sae_history import History
+from superposition.sae_optimizer import SaeAdam, clip_gradients, rate_factor
+from superposition.sae_settings import is_plain, swept_settings, tensor_of_instances, uses_controller
+from superposition.sae_sources import Batches, Source, ToyModelActivations
 from superposition.seeding import derive_seed, torch_generator
-from superposition.training import Recorder, minimise
+from superposition.training import Recorder, check_finite
 
 
 class Activity:
@@ -45,9 +48,7 @@ def fit_saes(
     name: str,
     sae: dict,
     seed: int,
-    W: Tensor,
-    probability: Tensor,
-    features: dict,
+    source: Source,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> tuple[dict[str, Tensor], pd.DataFrame]:
@@ -55,76 +56,121 @@ def fit_saes(
 
     Args:
         sae: the SAE's block of the configuration
-        W: (d_in, n_features) of the toy model whose activations h = W x are reconstructed
-        probability: (n_features,) of the features x; features: the block of the configuration that they come from
+        source: what draws the activations, on `device`
 
     Returns:
-        the parameters (see saes), and the history: one row per (step, instance), see `history_table`.
+        the parameters (see saes), with the state that encoding needs and that of the training tools, and the history:
+        one row per (step, instance), see `History.to_table`.
     """
-    training, resampling = sae["training"], sae["resampling"]
     n_instances = len(list_instances(sae))
-    generators = [torch_generator(seed, name, "init", i) for i in range(n_instances)]
-    resamplers = [torch_generator(seed, name, "resample", i) for i in range(n_instances)]
     architecture = saes.make_architecture(sae)
-    parameters = architecture.initialise(W.shape[0], sae["n_latents"], generators)
+    recorder = Recorder(sae["training"]["log_every"], progress or Progress(name, sae["training"]["steps"]))
+    settings = swept_settings(sae, architecture)
+    if isinstance(architecture, saes.FittedDictionary):
+        batches = Batches(source, seed, name, "train", n_instances=n_instances, device=device)
+        samples = batches.draw(architecture.fit_samples).expand(-1, n_instances, -1)
+        seeds = [derive_seed(seed, name, "init", i) for i in range(n_instances)]
+        parameters = architecture.fit(list(samples.unbind(1)), sae["n_latents"], seeds, settings)
+        history = History(sae, n_instances, architecture.weights(parameters))
+        return parameters, history.to_table(recorder, name, seed)
+    generators = [torch_generator(seed, name, "init", i) for i in range(n_instances)]
+    parameters = architecture.initialise(len(source.W), sae["n_latents"], generators, settings)
     parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
-    penalty, learning_rate = (
-        torch.tensor(parameter_of_instances(sae, key), dtype=torch.float32, device=device)
-        for key in ("sparsity_penalty", "learning_rate")
-    )
-    recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
+    saes.place_latents(architecture, parameters, sae["initialisation"], source.W, source.bias, generators)
+    saes.remember_decoder(architecture, parameters)
     history = History(sae, n_instances, architecture.weights(parameters))
+    resamplers = [torch_generator(seed, name, "resample", i) for i in range(n_instances)]
 
-    def resample(dead: Tensor) -> None:
-        saes.resample_simple(architecture, parameters, dead, resampling["scale"], resamplers)
+    def resample(dead: Tensor) -> Tensor:
+        """Restart the dead latents, and say which those were."""
+        saes.resample_simple(architecture, parameters, dead, sae["resampling"]["scale"], resamplers)
         history.resampled |= dead.cpu()
+        return dead
 
     def close_stretch(step: int, reconstruction: Tensor, sparsity: Tensor, fraction_active: Tensor) -> None:
         history.close_stretch(step, reconstruction, sparsity, fraction_active, architecture.weights(parameters))
 
-    distribution = make_distribution(features, probability.to(device).expand(n_instances, -1))
-    fixed = (penalty, training, resampling, learning_rate)
-    if training["engine"] == "auto" and kernels.supports(architecture, device):
+    if uses_kernel(sae, architecture, source, device):
+        penalty, learning_rate = (tensor_of_instances(sae, key) for key in ("sparsity_penalty", "learning_rate"))
         seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
-        kernels.minimise(architecture, parameters, W, distribution, *fixed, seeds, recorder, close_stretch, resample)
-    else:
-        batches = torch_generator(seed, name, "train", device=device)
-        _minimise(
-            architecture, parameters, W.to(device), distribution, *fixed, batches, recorder, close_stretch, resample
-        )
-    return parameters, history.to_table(recorder, name, seed)
+        kernels.minimise(
+            architecture, parameters, source.W, source.distribution(n_instances), penalty, sae["training"],
+            sae["resampling"], learning_rate, seeds, recorder, close_stretch, resample,
+        )  # fmt: skip
+        return parameters, history.to_table(recorder, name, seed)
+    batches = Batches(source, seed, name, "train", n_instances=n_instances, device=device)
+    schedules = torch_generator(seed, name, "schedule")
+    state = minimise(architecture, parameters, sae, batches, schedules, recorder, close_stretch, resample)
+    return parameters | state, history.to_table(recorder, name, seed)
 
 
-def _minimise(
+def uses_kernel(sae: dict, architecture: saes.Architecture, source: Source, device: torch.device | str) -> bool:
+    """Whether the fused steps can fit this sweep, and may."""
+    may = sae["training"]["engine"] == "auto" and isinstance(source, ToyModelActivations)
+    return may and is_plain(sae, architecture) and kernels.supports(architecture, device)
+
+
+def minimise(
     architecture: saes.Architecture,
     parameters: saes.Parameters,
-    W: Tensor,
-    features: SparseFeatures,
-    penalty: Tensor,
-    training: dict,
-    resampling: dict,
-    learning_rate: Tensor,
-    batches: torch.Generator,
+    sae: dict,
+    batches: Batches,
+    schedules: torch.Generator,
     recorder: Recorder,
     close_stretch: Callable[[int, Tensor, Tensor, Tensor], None],
-    resample: Callable[[Tensor], None],
-) -> None:
-    """The specification, trained by autograd on any device; the kernel's `minimise` says what is called when."""
+    resample: Callable[[Tensor], Tensor],
+) -> dict[str, Tensor]:
+    """The specification, trained by autograd on any device; the kernel's `minimise` says what is called when.
+
+    Instances are independent: their losses are summed, so each gets the gradient of its own loss alone.
+
+    Args:
+        schedules: for what an architecture draws once per step for all instances
+        resample: as the kernel's; says which latents were restarted
+
+    Returns:
+        the state of the training tools, to be saved beside the parameters
+    """
+    training, resampling, device = sae["training"], sae["resampling"], parameters["b_dec"].device
+    steps, trained = training["steps"], architecture.trained(parameters)
+    has_penalty = sae.get("sparsity_penalty") is not None
+    penalty = tensor_of_instances(sae, "sparsity_penalty", device) if has_penalty else torch.zeros(1, device=device)
+    learning_rate = tensor_of_instances(sae, "learning_rate", device)
+    betas = training["beta1"], training["beta2"]
+    optimizer = SaeAdam(trained, learning_rate, training["weight_decay"], betas)
+    controller = None
+    if uses_controller(sae, architecture):
+        controller = L0Controller(tensor_of_instances(sae, "target_l0", device), training["control_strength"])
     activity = Activity(resampling["window"])
-
-    def loss_of_step(step: int) -> Tensor:
-        h = features.sample(training["batch_size"], batches) @ W.T
-        losses = architecture.losses(parameters, h, penalty)
-        activity.add(losses)
-        return losses.total
-
-    def before_step(step: int) -> None:
+    for step in range(steps):
         if resampling["method"] != "none" and step and step % resampling["every"] == 0:
-            resample(activity.dead())
-
-    def after_step(step: int) -> None:
+            restarted = resample(activity.dead())
+            if resampling["reset_moments"]:
+                optimizer.reset_moments(restarted)
+        architecture.begin_step(parameters, step / steps, schedules)
+        weight = penalty * warmup_factor(step, training["sparsity_warmup_steps"])
+        for tensor in trained.values():
+            tensor.requires_grad_(True)
+        losses = architecture.losses(
+            parameters, batches.draw(training["batch_size"]), weight * controller.factor if controller else weight
+        )
+        found = torch.autograd.grad(losses.total.sum(), list(trained.values()))
+        for tensor in trained.values():
+            tensor.requires_grad_(False)
+        gradients = dict(zip(trained, found, strict=True))
+        architecture.observe(parameters, losses)
+        activity.add(losses)
+        if controller:
+            controller.update(losses.active)
+        architecture.adjust_gradients(parameters, gradients)
+        if training["gradient_clip"] != "none":
+            clip_gradients(gradients, training["gradient_clip"])
+        optimizer.step(gradients, rate_factor(training, step))
         architecture.after_step(parameters)
+        saes.restrain_decoder(architecture, parameters)
         if recorder.ends_stretch(step + 1):
             close_stretch(step + 1, *activity.take_stretch())
-
-    minimise(parameters, loss_of_step, training, learning_rate, recorder, before_step, after_step)
+        recorder.record(step + 1, losses.total, learning_rate)
+    for name, tensor in trained.items():
+        check_finite(tensor, steps, learning_rate, name)
+    return controller.state() if controller else {}

@@ -11,7 +11,7 @@ There is one training loop. It is compiled for every architecture with the funct
 """
 
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import fields
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ from superposition.saes import Architecture, GatedSae, JumpReluSae, ReluSae
 from superposition.training import Recorder, check_finite
 
 KERNELS = {ReluSae: relu_sae, GatedSae: gated_sae, JumpReluSae: jumprelu_sae}
+SETTINGS = {JumpReluSae: ("threshold_init", "bandwidth")}  # fields that a kernel takes; others keep their defaults
 kernel = relu_sae  # in the loop below it stands for any of them
 
 
@@ -48,7 +49,7 @@ def train(
 
     Args:
         factors: see update_factors; states: see seed_lanes; last, scale, gap_scale, layout: see sampling_tables
-        settings: float32, the fields of the architecture
+        settings: float32, see kernel_settings
         W: (d_in, n_features)
         parameters, firsts, seconds: (instances, size) the kernel's ORDER, see pack, and Adam's moments of them
         sums: (3, instances) float64, to which the reconstruction, sparsity and other losses of every step are added
@@ -101,7 +102,16 @@ TRAIN = {kind: specialise(train, kind.__name__, kernel=module) for kind, module 
 
 def supports(architecture: Architecture, device: torch.device | str) -> bool:
     """Whether `minimise` can fit this architecture there."""
-    return type(architecture) in KERNELS and torch.device(device).type == "cpu"
+    kind = type(architecture)
+    if kind not in KERNELS or torch.device(device).type != "cpu":
+        return False
+    others = [field for field in fields(kind) if field.name not in SETTINGS.get(kind, ())]
+    return all(getattr(architecture, field.name) == field.default for field in others)
+
+
+def kernel_settings(architecture: Architecture) -> np.ndarray:
+    """(SETTINGS,) float32"""
+    return np.array([getattr(architecture, name) for name in SETTINGS.get(type(architecture), ())], np.float32)
 
 
 def minimise(
@@ -137,7 +147,7 @@ def minimise(
     packed, (n_instances, n_latents) = pack(ordered), architecture.weights(parameters)["b_enc"].shape
     fixed = (
         batch_size, float(training["weight_decay"]), learning_rate.double().numpy(), penalty.numpy(),
-        np.array(astuple(architecture), np.float32), seed_lanes(seeds),
+        kernel_settings(architecture), seed_lanes(seeds),
         *sampling_tables(distribution), W.contiguous().numpy(), n_latents,
         packed, np.zeros_like(packed), np.zeros_like(packed),
     )  # fmt: skip

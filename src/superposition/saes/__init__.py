@@ -6,7 +6,8 @@ A stack of independent instances is one set of tensors whose leading axis is the
     W_dec  (instances, n_latents, d_in)        b_dec  (instances, d_in)
     h      (batch, instances, d_in)            z      (batch, instances, n_latents)
 
-An architecture is one class (see architecture.py) that says which tensors it has besides these or in their place.
+Where all instances see the same samples, h is (batch, 1, d_in). An architecture is one class (see architecture.py) that
+says which tensors it has besides these or in their place. Those of fitted.py are not trained, but fitted to a sample.
 """
 
 from dataclasses import fields
@@ -14,32 +15,76 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from superposition.saes.architecture import EPSILON, Architecture, Losses, Parameters, normalise_decoder
+from superposition.saes.architecture import (
+    EPSILON,
+    Architecture,
+    Losses,
+    Parameters,
+    SparseCode,
+    normalise_decoder,
+)
+from superposition.saes.decoder import remember_decoder, restrain_decoder
+from superposition.saes.fitted import FittedDictionary, IcaDictionary, NmfDictionary, PcaDictionary, RandomDictionary
 from superposition.saes.gated import GatedSae
+from superposition.saes.initialisation import place_latents
 from superposition.saes.jumprelu import JumpReluSae
+from superposition.saes.matching_pursuit import MatchingPursuitSae
+from superposition.saes.matryoshka import MatryoshkaBatchTopKSae
+from superposition.saes.p_annealing import PAnnealingSae
 from superposition.saes.relu import ReluSae
+from superposition.saes.topk import BatchTopKSae, TopKSae
 
 __all__ = [
     "ARCHITECTURES",
     "EPSILON",
+    "TRAINED",
     "Architecture",
+    "BatchTopKSae",
+    "FittedDictionary",
     "GatedSae",
     "JumpReluSae",
     "Losses",
+    "MatchingPursuitSae",
+    "MatryoshkaBatchTopKSae",
+    "PAnnealingSae",
     "Parameters",
     "ReluSae",
+    "SparseCode",
+    "TopKSae",
     "make_architecture",
     "normalise_decoder",
+    "place_latents",
+    "remember_decoder",
     "resample_simple",
+    "restrain_decoder",
 ]
 
-ARCHITECTURES: dict[str, type[Architecture]] = {"relu": ReluSae, "gated": GatedSae, "jumprelu": JumpReluSae}
+TRAINED: dict[str, type[Architecture]] = {
+    "relu": ReluSae,
+    "gated": GatedSae,
+    "jumprelu": JumpReluSae,
+    "topk": TopKSae,
+    "batchtopk": BatchTopKSae,
+    "matryoshka_batchtopk": MatryoshkaBatchTopKSae,
+    "p_annealing": PAnnealingSae,
+    "matching_pursuit": MatchingPursuitSae,
+}
+ARCHITECTURES: dict[str, type[SparseCode]] = TRAINED | {
+    "pca": PcaDictionary,
+    "ica": IcaDictionary,
+    "nmf": NmfDictionary,
+    "random": RandomDictionary,
+}
 
 
-def make_architecture(sae: dict) -> Architecture:
-    """The architecture of a sparse autoencoder's block of the configuration, with the settings that it alone has."""
+def make_architecture(sae: dict) -> SparseCode:
+    """The architecture of a sparse autoencoder's block of the configuration, with the settings that it has.
+
+    A setting that is "auto", or that the block leaves out, is the architecture's own default.
+    """
     kind = ARCHITECTURES[sae["architecture"]]
-    return kind(**{field.name: sae[field.name] for field in fields(kind)})
+    names = [field.name for field in fields(kind) if sae.get(field.name, "auto") != "auto"]
+    return kind(**{name: sae[name] for name in names})
 
 
 @torch.no_grad()

@@ -10,14 +10,14 @@ from superposition.saes.architecture import (
     Losses,
     Parameters,
     draw_weights,
-    mean_squared_error,
     normalise_decoder,
     read,
+    spread,
     write,
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GatedSae(Architecture):
     """z = 1[pi > 0] ReLU((h - b_dec) W_mag + b_mag) with pi = (h - b_dec) W_gate + b_gate; decoded as by ReluSae.
 
@@ -27,12 +27,19 @@ class GatedSae(Architecture):
 
     Rajamanoharan et al. 2024a ("Improving Dictionary Learning with Gated Sparse Autoencoders", section 3)
     with the conventions of ARENA 1.5.4 section 5: the reconstruction is averaged and the auxiliary loss summed over
-    d_in, and the decoder is normalised in the forward pass and after every step.
+    d_in, and the decoder is normalised in the forward pass and after every step. The paper sums both over d_in.
+
+    Args:
+        auxiliary_decoder: whether the auxiliary loss trains the decoder ("trained") or not ("frozen", as it should be)
 
     Tensors: W_gate (instances, d_in, n_latents); b_gate, r_mag, b_mag (instances, n_latents); W_dec, b_dec as in saes.
     """
 
-    def initialise(self, d_in: int, n_latents: int, generators: list[torch.Generator]) -> Parameters:
+    auxiliary_decoder: str = "frozen"
+
+    def initialise(
+        self, d_in: int, n_latents: int, generators: list[torch.Generator], settings: Parameters | None = None
+    ) -> Parameters:
         """Weights uniform, see draw_weights; r_mag and biases zero; decoder rows normalised."""
         n = len(generators)
         parameters = {
@@ -44,13 +51,16 @@ class GatedSae(Architecture):
             "b_dec": torch.zeros(n, d_in),
         }
         self.after_step(parameters)
-        return parameters
+        return parameters | (settings or {})
 
     @staticmethod
     def gate_and_magnitude(parameters: Parameters, h: Tensor) -> tuple[Tensor, Tensor]:
         """The gate's pre-activation pi and the magnitude before its ReLU, both (batch, instances, n_latents)."""
         shared = read(h, parameters["b_dec"], parameters["W_gate"])
-        return shared + parameters["b_gate"], shared * parameters["r_mag"].exp() + parameters["b_mag"]
+        b_gate, scale, b_mag = (
+            spread(vector, h) for vector in (parameters["b_gate"], parameters["r_mag"].exp(), parameters["b_mag"])
+        )
+        return shared + b_gate, shared * scale + b_mag
 
     def encode(self, parameters: Parameters, h: Tensor) -> Tensor:
         pi, magnitude = self.gate_and_magnitude(parameters, h)
@@ -62,14 +72,17 @@ class GatedSae(Architecture):
     def losses(self, parameters: Parameters, h: Tensor, sparsity_penalty: Tensor) -> Losses:
         """mean_d (h - h')^2 + sparsity_penalty * sum_j ReLU(pi_j) + sum_d (h - h'_gate)^2, averaged over the batch.
 
-        In the last term, the auxiliary loss, h'_gate is ReLU(pi) decoded with W_dec and b_dec held constant.
+        In the last term, the auxiliary loss, h'_gate is ReLU(pi) decoded with W_dec and b_dec held constant, unless
+        auxiliary_decoder is "trained".
         """
         pi, magnitude = self.gate_and_magnitude(parameters, h)
         z, gate = (pi > 0) * torch.relu(magnitude), torch.relu(pi)
-        reconstruction = mean_squared_error(h, self.decode(parameters, z))
+        reconstruction = self.squared_error(h, self.decode(parameters, z))
         sparsity = gate.sum(-1).mean(0)
-        frozen = {key: parameters[key].detach() for key in ("W_dec", "b_dec")}
-        auxiliary = ((h - self.decode(frozen, gate)) ** 2).sum(-1).mean(0)
+        decoder = {key: parameters[key] for key in ("W_dec", "b_dec")}
+        if self.auxiliary_decoder == "frozen":
+            decoder = {key: tensor.detach() for key, tensor in decoder.items()}
+        auxiliary = ((h - self.decode(decoder, gate)) ** 2).sum(-1).mean(0)
         total = reconstruction + sparsity_penalty * sparsity + auxiliary
         return Losses(reconstruction, sparsity, total, (z > 0).detach())
 

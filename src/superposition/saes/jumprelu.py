@@ -2,23 +2,19 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from superposition.saes.architecture import (
-    Architecture,
-    Losses,
-    Parameters,
-    draw_weights,
-    mean_squared_error,
-    read,
-    write,
-)
+from superposition.saes.architecture import Losses, Parameters, spread
+from superposition.saes.linear import LinearSae
+
+LOWEST_THRESHOLD = 1e-6  # a direct threshold is held above 0, where its pseudo-gradient would vanish
 
 
-def near_threshold(pre: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
+def near_threshold(pre: Tensor, threshold: Tensor, bandwidth: float | Tensor) -> Tensor:
     """The rectangle kernel of the estimators: whether |pre - threshold| < bandwidth / 2."""
     return (pre - threshold).abs() < bandwidth / 2
 
@@ -31,7 +27,7 @@ class Heaviside(Function):
     """
 
     @staticmethod
-    def forward(ctx, pre: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
+    def forward(ctx, pre: Tensor, threshold: Tensor, bandwidth: float | Tensor) -> Tensor:
         ctx.save_for_backward(pre, threshold)
         ctx.bandwidth = bandwidth
         return (pre > threshold).to(pre.dtype)
@@ -50,7 +46,7 @@ class JumpRelu(Function):
     """
 
     @staticmethod
-    def forward(ctx, pre: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
+    def forward(ctx, pre: Tensor, threshold: Tensor, bandwidth: float | Tensor) -> Tensor:
         ctx.save_for_backward(pre, threshold)
         ctx.bandwidth = bandwidth
         return pre * (pre > threshold)
@@ -62,8 +58,8 @@ class JumpRelu(Function):
         return gradient * (pre > threshold), by_threshold.sum_to_size(threshold.shape), None
 
 
-@dataclass(frozen=True)
-class JumpReluSae(Architecture):
+@dataclass(frozen=True, kw_only=True)
+class JumpReluSae(LinearSae):
     """pre = (h - b_dec) W_enc + b_enc,  z = pre H(pre - threshold),  h' = z W_enc^T + b_dec.
 
     The penalty counts the active latents; it and z move the thresholds through the pseudo-gradients above. The weights
@@ -71,51 +67,78 @@ class JumpReluSae(Architecture):
 
     Rajamanoharan et al. 2024b ("Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse Autoencoders")
     with the conventions of ARENA 1.5.4 section 5: tied weights, reconstruction averaged over d_in, and the logarithm of
-    the threshold learned, which keeps it positive.
+    the threshold learned, which keeps it positive. The paper's weights are untied, its decoder rows of unit length.
 
-    Tensors: W_enc, b_enc, b_dec as in saes; log_threshold (instances, n_latents).
+    Args:
+        threshold_init: the threshold before training
+        bandwidth: width of the interval around the threshold in which pre-activations move it
+        threshold_scale: whether the "log" of the threshold is learned, or the threshold itself ("direct")
+        l0_penalty: "count" adds sparsity_penalty L0 to the loss, "target" sparsity_penalty (L0 / target_l0 - 1)^2 (the
+            paper's appendix G), where L0 is the batch's mean number of active latents
+        target_l0: that number, for the penalty "target"
+
+    Tensors: W_enc, b_enc, b_dec as in saes; log_threshold or threshold (instances, n_latents); W_dec if untied.
     """
 
+    per_instance: ClassVar[tuple[str, ...]] = ("threshold_init", "bandwidth", "target_l0")
+
+    tied: bool = True
+    decoder_norm: str = "free"
     threshold_init: float
     bandwidth: float
+    threshold_scale: str = "log"
+    l0_penalty: str = "count"
+    target_l0: float | str = "none"
 
-    def initialise(self, d_in: int, n_latents: int, generators: list[torch.Generator]) -> Parameters:
-        """Weights uniform, see draw_weights; biases zero."""
-        n = len(generators)
-        return {
-            "W_enc": draw_weights(generators, d_in, n_latents),
-            "b_enc": torch.zeros(n, n_latents),
-            "log_threshold": torch.full((n, n_latents), math.log(self.threshold_init)),
-            "b_dec": torch.zeros(n, d_in),
-        }
+    def initialise(
+        self, d_in: int, n_latents: int, generators: list[torch.Generator], settings: Parameters | None = None
+    ) -> Parameters:
+        """Weights as those of LinearSae; all thresholds alike."""
+        parameters = super().initialise(d_in, n_latents, generators, settings)
+        init = self._stored_threshold(self.setting(parameters, "threshold_init"))
+        start = init if isinstance(init, Tensor) else torch.full((len(generators), 1), init)
+        name = "log_threshold" if self.threshold_scale == "log" else "threshold"
+        return parameters | {name: start.expand(-1, n_latents).clone()}
 
-    @staticmethod
-    def pre_activation(parameters: Parameters, h: Tensor) -> Tensor:
-        return read(h, parameters["b_dec"], parameters["W_enc"]) + parameters["b_enc"]
+    def _stored_threshold(self, threshold: float | Tensor) -> float | Tensor:
+        """The number that is learned for a threshold."""
+        if self.threshold_scale == "direct":
+            return threshold
+        return threshold.log() if isinstance(threshold, Tensor) else math.log(threshold)
+
+    def threshold(self, parameters: Parameters) -> Tensor:
+        """(instances, n_latents)"""
+        return parameters["log_threshold"].exp() if self.threshold_scale == "log" else parameters["threshold"]
 
     def encode(self, parameters: Parameters, h: Tensor) -> Tensor:
-        return JumpRelu.apply(self.pre_activation(parameters, h), parameters["log_threshold"].exp(), self.bandwidth)
-
-    def decode(self, parameters: Parameters, z: Tensor) -> Tensor:
-        return write(z, parameters["W_enc"].mT, parameters["b_dec"])
+        bandwidth = self.setting(parameters, "bandwidth")
+        return JumpRelu.apply(self.pre_activation(parameters, h), spread(self.threshold(parameters), h), bandwidth)
 
     def losses(self, parameters: Parameters, h: Tensor, sparsity_penalty: Tensor) -> Losses:
         """mean_d (h - h')^2 + sparsity_penalty * sum_j H(pre_j - threshold_j), averaged over the batch."""
-        pre, threshold = self.pre_activation(parameters, h), parameters["log_threshold"].exp()
-        z = JumpRelu.apply(pre, threshold, self.bandwidth)
-        active = Heaviside.apply(pre, threshold, self.bandwidth)
-        reconstruction = mean_squared_error(h, self.decode(parameters, z))
+        pre, threshold = self.pre_activation(parameters, h), spread(self.threshold(parameters), h)
+        bandwidth = self.setting(parameters, "bandwidth")
+        z = JumpRelu.apply(pre, threshold, bandwidth)
+        active = Heaviside.apply(pre, threshold, bandwidth)
+        reconstruction = self.squared_error(h, self.decode(parameters, z))
         sparsity = active.sum(-1).mean(0)
+        if self.l0_penalty == "target":
+            target = self.setting(parameters, "target_l0")
+            target = target[:, 0] if isinstance(target, Tensor) else target
+            sparsity = (sparsity / target - 1) ** 2
         return Losses(reconstruction, sparsity, reconstruction + sparsity_penalty * sparsity, active.detach() > 0)
 
     def restart_latent(
         self, parameters: Parameters, instance: int, latent: int, direction: Tensor, scale: float
     ) -> None:
-        """W_enc = scale v, which is also the decoder; b_enc = 0, and the threshold is the initial one again."""
-        parameters["W_enc"][instance, :, latent] = scale * direction
-        parameters["b_enc"][instance, latent] = 0.0
-        parameters["log_threshold"][instance, latent] = math.log(self.threshold_init)
+        """W_enc = scale v, which is also the decoder if tied; b_enc = 0, and the threshold is the initial one again."""
+        super().restart_latent(parameters, instance, latent, direction, scale)
+        init = self.setting(parameters, "threshold_init")
+        own = float(init[instance, 0]) if isinstance(init, Tensor) else init
+        name = "log_threshold" if self.threshold_scale == "log" else "threshold"
+        parameters[name][instance, latent] = self._stored_threshold(own)
 
-    def weights(self, parameters: Parameters) -> Parameters:
-        W_enc = parameters["W_enc"]
-        return {"W_enc": W_enc, "b_enc": parameters["b_enc"], "W_dec": W_enc.mT, "b_dec": parameters["b_dec"]}
+    def after_step(self, parameters: Parameters) -> None:
+        super().after_step(parameters)
+        if self.threshold_scale == "direct" and "threshold" in parameters:
+            parameters["threshold"].clamp_(min=LOWEST_THRESHOLD)

@@ -1,0 +1,102 @@
+"""Dictionaries that are fitted to a sample, not trained by gradients: what an autoencoder has to be better than."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from superposition.saes.architecture import Parameters, SparseCode, normalise, read, write
+from superposition.saes.selection import keep_largest
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedDictionary(SparseCode):
+    """z = the k components of (h - b_dec) W_enc of the largest size, h' = z W_dec + b_dec. Rows of W_dec have length 1.
+
+    Args:
+        k: active latents per sample; they may be negative
+        fit_samples: activations that it is fitted to
+    """
+
+    per_instance: ClassVar[tuple[str, ...]] = ("k",)
+
+    k: float
+    fit_samples: int
+
+    def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int) -> tuple[np.ndarray, ...]:
+        """W_enc, W_dec, b_dec of at most n_latents components of h, (samples, d_in)."""
+        raise NotImplementedError
+
+    def fit(self, batches: list[Tensor], n_latents: int, seeds: list[int], settings: Parameters) -> Parameters:
+        """The parameters of a stack of instances, each fitted to its own (samples, d_in).
+
+        Latents beyond the components that there are have zero weights and never fire.
+
+        Args:
+            seeds: one per instance, of whatever the method draws
+            settings: see `Architecture.initialise`
+        """
+        stacks: dict[str, list[Tensor]] = {"W_enc": [], "W_dec": [], "b_dec": []}
+        for h, seed in zip(batches, seeds, strict=True):
+            fitted = self.fit_instance(h.double().cpu().numpy(), n_latents, seed % 2**32)  # scikit-learn takes 32 bits
+            W_enc, W_dec, b_dec = (torch.from_numpy(np.asarray(each, np.float32)) for each in fitted)
+            lengths = W_dec.norm(dim=1)
+            missing = n_latents - len(W_dec)
+            stacks["W_enc"].append(torch.nn.functional.pad(W_enc * lengths, (0, missing)))
+            stacks["W_dec"].append(torch.nn.functional.pad(normalise(W_dec), (0, 0, 0, missing)))
+            stacks["b_dec"].append(b_dec)
+        parameters = {name: torch.stack(tensors) for name, tensors in stacks.items()}
+        return parameters | {"b_enc": torch.zeros(len(batches), n_latents)} | settings
+
+    def encode(self, parameters: Parameters, h: Tensor) -> Tensor:
+        components = read(h, parameters["b_dec"], parameters["W_enc"])
+        n_instances = len(parameters["b_dec"])
+        k = parameters["k"].tolist() if "k" in parameters else [self.k] * n_instances
+        kept = keep_largest(components.abs().transpose(0, 1), [round(each) for each in k])
+        return components * kept.transpose(0, 1)
+
+    def decode(self, parameters: Parameters, z: Tensor) -> Tensor:
+        return write(z, parameters["W_dec"], parameters["b_dec"])
+
+
+class PcaDictionary(FittedDictionary):
+    """Principal components, those of the largest variance first."""
+
+    def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int):
+        from sklearn.decomposition import PCA
+
+        pca = PCA(min(n_latents, *h.shape), svd_solver="full").fit(h)
+        return pca.components_.T, pca.components_, pca.mean_
+
+
+class IcaDictionary(FittedDictionary):
+    """Independent components (FastICA, Hyvärinen & Oja 2000), of whitened activations; at most d_in."""
+
+    def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int):
+        from sklearn.decomposition import FastICA
+
+        n = min(n_latents, *h.shape)
+        ica = FastICA(n, whiten="unit-variance", max_iter=1_000, tol=1e-3, random_state=random_state).fit(h)
+        return ica.components_.T, ica.mixing_.T, ica.mean_
+
+
+class NmfDictionary(FittedDictionary):
+    """Non-negative factors of the activations above their smallest values, encoded by the factors' pseudo-inverse."""
+
+    def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int):
+        from sklearn.decomposition import NMF
+
+        lowest = h.min(axis=0)
+        nmf = NMF(n_latents, init="random", max_iter=1_000, tol=1e-3, random_state=random_state).fit(h - lowest)
+        return np.linalg.pinv(nmf.components_), nmf.components_, lowest
+
+
+class RandomDictionary(FittedDictionary):
+    """Directions that are drawn uniformly and read by their own transpose: fitted to nothing but the mean."""
+
+    def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int):
+        directions = np.random.default_rng(random_state).standard_normal((n_latents, h.shape[1]))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        return directions.T, directions, h.mean(axis=0)
