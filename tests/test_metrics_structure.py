@@ -27,7 +27,10 @@ def test_pairwise_mcc():
     with_turned = (2 * ROOT + 1) / 3
     assert metrics.pairwise_mcc([one, turned]) == pytest.approx(with_turned)
     assert metrics.pairwise_mcc([one, one, turned]) == pytest.approx((1 + 2 * with_turned) / 3)
+    np.testing.assert_allclose(metrics.mcc_with_others([one, one, turned]), [(1 + with_turned) / 2] * 2 + [with_turned])
     assert math.isnan(metrics.pairwise_mcc([one]))
+    assert math.isnan(metrics.pairwise_mcc([]))
+    assert math.isnan(metrics.pairwise_mcc([one, np.zeros((2, 3))]))
     assert metrics.pairwise_mcc([one, np.vstack([one, np.zeros(3)])]) == pytest.approx(1)  # no direction, no pair
 
 

@@ -311,3 +311,14 @@ def test_batches_of_training_do_not_depend_on_the_chunk(monkeypatch, top_of_batc
     monkeypatch.setattr(ground_truth, "CHUNK", 7)
     again = measure(true_autoencoder(), x=SAMPLES.repeat(10, 1), training={"batch_size": 25})
     pd.testing.assert_frame_equal(again["latents"], top_of_batch["latents"], rtol=1e-6)
+
+
+def test_restarts_are_compared_with_those_of_their_point():
+    turned = true_autoencoder()
+    turned["W_dec"] = turned["W_dec"].flip(-1)  # (x, y) -> (y, x), which is no symmetry of the pentagon
+    sets = [true_autoencoder(), true_autoencoder(order=ORDER[::-1]), true_autoencoder(), turned]
+    rows = measure(*sets, sweep={"sparsity_penalty": [0.1, 0.3]}, restarts=2)["saes"]
+    # (x, y) -> (y, x) turns vertex k, at 72 k degrees, to 90 - 72 k: 18 degrees from another, whatever the sign.
+    assert rows["restart_mcc"].tolist() == pytest.approx([1, 1] + [np.cos(np.radians(18))] * 2)
+    assert 0.8 < rows["restart_mcc_floor"][0] < 1
+    assert measure(true_autoencoder())["saes"]["restart_mcc"].isna().all()

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from superposition import saes
+from superposition import metrics, saes
 from superposition.ground_truth import GroundTruth, HeldOut
 from superposition.runs import list_instances
 from superposition.sae_coder import Coder
@@ -55,7 +55,7 @@ def measure_saes(
     architecture = saes.make_architecture(sae)
     tables = {"saes": [], "latents": [], "single_feature_responses": [], "absorption": []}
     for setting in settings.to_dict("records"):
-        one = {key: tensor[setting["instance"], None] for key, tensor in parameters.items()}
+        one = one_of(parameters, setting["instance"])
         for mode, coder in list_coders(architecture, one, sae["training"]["batch_size"]):
             key = {"sae": name, "seed": seed, "instance": setting["instance"], "mode": mode}
             scores = score(truth, coder)
@@ -73,7 +73,25 @@ def measure_saes(
             tables["absorption"].append(with_nulls(pd.DataFrame(scores.edges), "parent_latent", "child_latent"))
             for table in ("latents", "single_feature_responses", "absorption"):
                 tables[table][-1] = tables[table][-1].assign(**key)
-    return {table: pd.concat(parts, ignore_index=True) for table, parts in tables.items()}
+    measured = {table: pd.concat(parts, ignore_index=True) for table, parts in tables.items()}
+    agreement = compare_restarts(settings, [architecture.weights(one_of(parameters, i)) for i in settings["instance"]])
+    measured["saes"]["restart_mcc"] = measured["saes"]["instance"].map(agreement)
+    return measured
+
+
+def one_of(parameters: saes.Parameters, instance: int) -> saes.Parameters:
+    """The parameters of one instance, as a stack of one."""
+    return {key: tensor[instance, None] for key, tensor in parameters.items()}
+
+
+def compare_restarts(settings: pd.DataFrame, weights: list[saes.Parameters]) -> dict[int, float]:
+    """instance -> mean MCC of its decoder with those of the other restarts at its point: they share their truth, which
+    other seeds do not."""
+    agreement = {}
+    for instances in settings.groupby("point")["instance"].apply(list):
+        decoders = [weights[instance]["W_dec"][0].numpy() for instance in instances]
+        agreement |= dict(zip(instances, metrics.mcc_with_others(decoders), strict=True))
+    return agreement
 
 
 def tabulate_settings(name: str, sae: dict, seed: int, truth: GroundTruth, model_instance: int | None) -> pd.DataFrame:

@@ -59,6 +59,7 @@ def measure_references(truth: GroundTruth, n_latents: int, rng: np.random.Genera
     return (
         expected_floors(truth.n_features, len(truth.W), n_latents)
         | draw_dictionary_floors(truth, n_latents, rng)
+        | {"restart_mcc_floor": draw_agreement_floor(len(truth.W), n_latents, rng)}
         | draw_autoencoder_floors(head, n_latents, rng)
         | measure_coding_ceilings(head)
         | measure_probe_ceilings(head)
@@ -79,12 +80,18 @@ def expected_floors(n_features: int, d_in: int, n_latents: int) -> dict[str, flo
 def draw_dictionary_floors(truth: GroundTruth, n_latents: int, rng: np.random.Generator) -> dict[str, float]:
     """Means over random dictionaries of the scores that need their directions alone."""
     larger, smaller = max(truth.n_features, n_latents), min(truth.n_features, n_latents)
-    n_draws = number_of(MAX_DICTIONARIES, len(truth.W) * larger * smaller + 20 * larger * smaller**1.5)  # the matching
+    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(len(truth.W), larger, smaller))
     draws = []
     for _ in range(n_draws):
         similarity = cosine_similarity(truth.directions, rng.normal(size=(n_latents, len(truth.W))))
         draws.append([metric(similarity) for metric in DRAWN.values()])
     return {f"{name}_floor": float(mean) for name, mean in zip(DRAWN, np.mean(draws, axis=0), strict=True)}
+
+
+def draw_agreement_floor(d_in: int, n_latents: int, rng: np.random.Generator) -> float:
+    """Mean mcc of two random dictionaries: what autoencoders agree in that have nothing in common."""
+    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(d_in, n_latents, n_latents))
+    return float(np.mean([metrics.pairwise_mcc(rng.normal(size=(2, n_latents, d_in))) for _ in range(n_draws)]))
 
 
 def draw_autoencoder_floors(truth: GroundTruth, n_latents: int, rng: np.random.Generator) -> dict[str, float]:
@@ -173,6 +180,11 @@ def measure_true_dictionary(truth: GroundTruth) -> dict[str, float]:
         "mean_pairwise_cosine": metrics.mean_pairwise_cosine(directions),
     }
     return {f"{name}_ceiling": value for name, value in scores.items()}
+
+
+def work_of_matching(d_in: int, larger: int, smaller: int) -> float:
+    """Multiplications that cosines and their matchings are worth; the matching's part was measured."""
+    return d_in * larger * smaller + 20 * larger * smaller**1.5
 
 
 def number_of(most: int, work: float, least: int = 1) -> int:

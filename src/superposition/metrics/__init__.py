@@ -25,6 +25,7 @@ from superposition.metrics.reconstruction import Reconstruction, fvu, gamma, nor
 from superposition.metrics.recovery import (
     matched_cosine,
     mcc,
+    mcc_with_others,
     mmcs_latent,
     mmcs_truth,
     nearest_angles,
@@ -71,6 +72,7 @@ __all__ = [
     "macro_scores",
     "matched_cosine",
     "mcc",
+    "mcc_with_others",
     "mean_pairwise_cosine",
     "mmcs_latent",
     "mmcs_truth",

@@ -31,11 +31,10 @@ class GateCounts:
     def add(self, features: ArrayLike, latents: ArrayLike) -> None:
         features, latents = check_samples(features, "features"), check_samples(latents, "latents")
         check_samples_alike(features, latents)
-        feature_of_latent = np.full(latents.shape[1], -1)
+        feature_of_latent = np.zeros(latents.shape[1], np.int64)  # what unpaired latents hit is not looked up below
         feature_of_latent[self.latent_index] = self.truth_index
         sample, latent = np.nonzero(latents)  # few: all that follows is over the active latents alone
-        feature = feature_of_latent[latent]
-        hit = (feature >= 0) & (features[sample, feature] != 0)
+        hit = features[sample, feature_of_latent[latent]] != 0
         self.n_samples += len(features)
         self.hits += np.bincount(latent[hit], minlength=latents.shape[1])[self.latent_index]
         self.n_actual += np.count_nonzero(features, axis=0)[self.truth_index]

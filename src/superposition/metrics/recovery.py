@@ -49,19 +49,27 @@ def mcc(similarity: ArrayLike) -> float:
     return float(matched.mean()) if len(matched) else NAN
 
 
-def pairwise_mcc(decoders: Sequence[ArrayLike]) -> float:
-    """PW-MCC: mean over pairs of dictionaries [n_latents, d] of their `mcc` (Song et al. 2025, arXiv:2505.20254).
+def mcc_with_others(decoders: Sequence[ArrayLike]) -> np.ndarray:
+    """[n_dictionaries] the mean `mcc` of each dictionary [n_latents, d] with the others.
 
-    Do fits from different seeds find the same directions? NaN with fewer than two; rows without a direction are left
-    out.
+    Rows without a direction are left out; NaN for a dictionary that has no other, or where one has no rows.
     """
     decoders = [np.asarray(rows, dtype=np.float64) for rows in decoders]
     decoders = [rows[np.linalg.norm(rows, axis=1) > 0] for rows in decoders]
-    pairs = [
-        mcc(cosine_similarity(one, other)) if len(one) and len(other) else NAN
-        for one, other in itertools.combinations(decoders, 2)
-    ]
-    return float(np.mean(pairs)) if pairs else NAN
+    agreement = np.full((len(decoders), len(decoders)), np.nan)
+    for (i, one), (j, other) in itertools.combinations(enumerate(decoders), 2):
+        if len(one) and len(other):
+            agreement[i, j] = agreement[j, i] = mcc(cosine_similarity(one, other))
+    return np.array([np.delete(row, i).mean() if len(row) > 1 else NAN for i, row in enumerate(agreement)])
+
+
+def pairwise_mcc(decoders: Sequence[ArrayLike]) -> float:
+    """PW-MCC: mean over pairs of dictionaries of their `mcc` (Song et al. 2025, arXiv:2505.20254).
+
+    Do fits to the same data that start differently find the same directions? NaN with fewer than two.
+    """
+    each = mcc_with_others(decoders)
+    return float(each.mean()) if len(each) else NAN
 
 
 def uniqueness(similarity: ArrayLike) -> float:
