@@ -146,8 +146,8 @@ def latent_axis(name: str) -> int | None:
 class Spread(Function):
     """A vector of every instance repeated along the batch, with a gradient that an instance gets alike in any company.
 
-    torch adds up a batch in an order that depends on how many instances there are. Here it is a product of matrices, one
-    per instance.
+    torch adds up a batch in an order that depends on how many instances there are. Here it is a product of matrices,
+    one per instance.
     """
 
     @staticmethod
@@ -172,6 +172,8 @@ def read(h: Tensor, b_dec: Tensor, W: Tensor) -> Tensor:
 
 def combine(z: Tensor, directions: Tensor) -> Tensor:
     """z D, of shape (batch, instances, d_in)."""
+    if z.shape[-1] == 1:  # no product of matrices to torch, which then adds up the batch as Spread says
+        return z * spread(directions[:, 0], z)
     return einsum(z, directions, "batch inst latent, inst latent d -> batch inst d")
 
 

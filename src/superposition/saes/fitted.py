@@ -26,26 +26,30 @@ class FittedDictionary(SparseCode):
     fit_samples: int
 
     def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int) -> tuple[np.ndarray, ...]:
-        """W_enc, W_dec, b_dec of at most n_latents components of h, (samples, d_in)."""
+        """W_enc, W_dec, b_dec of n_latents components of h, or as many as there are, (samples, d_in)."""
         raise NotImplementedError
 
     def fit(self, batches: list[Tensor], n_latents: int, seeds: list[int], settings: Parameters) -> Parameters:
         """The parameters of a stack of instances, each fitted to its own (samples, d_in).
 
-        Latents beyond the components that there are have zero weights and never fire.
-
         Args:
             seeds: one per instance, of whatever the method draws
             settings: see `Architecture.initialise`
+
+        Raises:
+            ValueError: fewer than n_latents components exist
         """
         stacks: dict[str, list[Tensor]] = {"W_enc": [], "W_dec": [], "b_dec": []}
         for h, seed in zip(batches, seeds, strict=True):
             fitted = self.fit_instance(h.double().cpu().numpy(), n_latents, seed % 2**32)  # scikit-learn takes 32 bits
             W_enc, W_dec, b_dec = (torch.from_numpy(np.asarray(each, np.float32)) for each in fitted)
             lengths = W_dec.norm(dim=1)
-            missing = n_latents - len(W_dec)
-            stacks["W_enc"].append(torch.nn.functional.pad(W_enc * lengths, (0, missing)))
-            stacks["W_dec"].append(torch.nn.functional.pad(normalise(W_dec), (0, 0, 0, missing)))
+            if len(W_dec) < n_latents:
+                raise ValueError(
+                    f"n_latents is {n_latents}: allowed are integers from 1 to {len(W_dec)}, the components"
+                )
+            stacks["W_enc"].append(W_enc * lengths)
+            stacks["W_dec"].append(normalise(W_dec))
             stacks["b_dec"].append(b_dec)
         parameters = {name: torch.stack(tensors) for name, tensors in stacks.items()}
         return parameters | {"b_enc": torch.zeros(len(batches), n_latents)} | settings
