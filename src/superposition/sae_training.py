@@ -65,6 +65,7 @@ def fit_saes(
     n_instances = len(list_instances(sae))
     generators = [torch_generator(seed, name, "init", i) for i in range(n_instances)]
     resamplers = [torch_generator(seed, name, "resample", i) for i in range(n_instances)]
+    fresh = [torch_generator(seed, name, "resample", "batch", i) for i in range(n_instances)]
     architecture = saes.make_architecture(sae)
     parameters = architecture.initialise(W.shape[0], sae["n_latents"], generators)
     parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
@@ -75,9 +76,17 @@ def fit_saes(
     recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
     history = History(sae, n_instances, architecture.weights(parameters))
 
+    of_one_instance = make_distribution(features, probability[None])
+
+    def draw_batch(instance: int) -> Tensor:
+        return (of_one_instance.sample(training["batch_size"], fresh[instance])[:, 0] @ W.T).to(device)
+
     def resample(dead: Tensor) -> None:
-        saes.resample_simple(architecture, parameters, dead, resampling["scale"], resamplers)
-        history.resampled |= dead.cpu()
+        arguments = (architecture, parameters, dead, resampling["scale"], resamplers)
+        if resampling["method"] == "advanced":
+            history.resampled |= saes.resample_advanced(*arguments, draw_batch)
+        else:
+            history.resampled |= saes.resample_simple(*arguments)
 
     def close_stretch(step: int, reconstruction: Tensor, sparsity: Tensor, fraction_active: Tensor) -> None:
         history.close_stretch(step, reconstruction, sparsity, fraction_active, architecture.weights(parameters))
