@@ -74,7 +74,11 @@ def fit_saes(
         for key in ("sparsity_penalty", "learning_rate")
     )
     recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
-    history = History(sae, n_instances, architecture.weights(parameters))
+
+    def weights_and_thresholds() -> saes.Parameters:
+        return architecture.weights(parameters) | {"threshold": architecture.thresholds(parameters)}
+
+    history = History(sae, n_instances, weights_and_thresholds())
 
     of_one_instance = make_distribution(features, probability[None])
 
@@ -89,7 +93,7 @@ def fit_saes(
             history.resampled |= saes.resample_simple(*arguments)
 
     def close_stretch(step: int, reconstruction: Tensor, sparsity: Tensor, fraction_active: Tensor) -> None:
-        history.close_stretch(step, reconstruction, sparsity, fraction_active, architecture.weights(parameters))
+        history.close_stretch(step, reconstruction, sparsity, fraction_active, weights_and_thresholds())
 
     distribution = make_distribution(features, probability.to(device).expand(n_instances, -1))
     fixed = (penalty, training, resampling, learning_rate)

@@ -119,3 +119,6 @@ class JumpReluSae(Architecture):
     def weights(self, parameters: Parameters) -> Parameters:
         W_enc = parameters["W_enc"]
         return {"W_enc": W_enc, "b_enc": parameters["b_enc"], "W_dec": W_enc.mT, "b_dec": parameters["b_dec"]}
+
+    def thresholds(self, parameters: Parameters) -> Tensor:
+        return parameters["log_threshold"].exp()

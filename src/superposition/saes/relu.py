@@ -59,5 +59,8 @@ class ReluSae(Architecture):
         parameters["W_enc"][instance, :, latent] = scale * direction
         parameters["b_enc"][instance, latent] = 0.0
 
+    def thresholds(self, parameters: Parameters) -> Tensor:
+        return torch.zeros_like(parameters["b_enc"])
+
     def after_step(self, parameters: Parameters) -> None:
         parameters["W_dec"].copy_(normalise_decoder(parameters))
