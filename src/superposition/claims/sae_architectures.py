@@ -15,7 +15,7 @@ FIGURES = ("sae_architectures_film", "architectures_shrinkage", "reconstruction_
 
 
 def mean_at(tables: Tables, sae: str, penalty: float, column: str) -> pd.Series:
-    """Mean over the autoencoders of one penalty; NaN at a seed where any value is undefined, none at other penalties."""
+    """Mean over the autoencoders of one penalty; NaN at a seed where any autoencoder's value is undefined."""
     table = saes_of(tables, sae)
     return table[np.isclose(table["sparsity_penalty"], penalty)].groupby("seed")[column].mean(skipna=False)
 

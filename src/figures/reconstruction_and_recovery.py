@@ -1,0 +1,45 @@
+"""Whether autoencoders that reconstruct well, or keep all latents alive, recover the features: they need not."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from figures.sae_recovery import draw_intervals, list_settings, summarise_seeds
+from scripts.draw_figure import draw_figure
+from superposition.plotting import SMALL, color_sweeps, make_figure, name_sweeps, style
+
+
+def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figure:
+    with style():
+        saes = tables["saes"]
+        titles = {name: block["title"] for name, block in experiments.items() if name in set(saes["sae"])}
+        colors = color_sweeps(titles)
+        figure = make_figure(height=2.7 + 0.16 * len(titles))
+        name_sweeps(figure, titles, colors)
+        left, right = figure.subplots(1, 2)
+        draw_settings(left, saes, colors, "fvu", "full_recovery")
+        left.set(xscale="log", xlabel="fraction of variance unexplained", ylabel="share that recover every feature")
+        left.yaxis.set_major_formatter(PercentFormatter(1))
+        left.set_ylim(-0.05, 1.05)
+        draw_settings(right, saes, colors, "n_dead", "n_recovered")
+        right.set(xlabel="dead latents, mean", ylabel="features recovered, mean")
+        right.margins(0.12)
+        return figure
+
+
+def draw_settings(ax: Axes, saes: pd.DataFrame, colors: dict[str, str], x: str, y: str) -> None:
+    """Means over the autoencoders of each setting and seed as small points, over seeds as a large one with its interval."""
+    for label, color, rows in list_settings(saes, colors):
+        seeds = rows.groupby("seed")[[x, y]].mean()
+        ax.plot(seeds[x], seeds[y], "o", color=color, markersize=2.5, alpha=0.5, markeredgewidth=0, zorder=2)
+        center, height = float(np.mean(seeds[x])), summarise_seeds(seeds[y])
+        ax.plot(center, height.estimate, "D", color=color, markersize=5, zorder=3)
+        draw_intervals(ax, [center], [height])
+        place = {"xytext": (5, 5), "textcoords": "offset points", "color": color, "fontsize": SMALL}
+        ax.annotate(label, (center, height.estimate), **place)
+
+
+if __name__ == "__main__":
+    draw_figure(draw)
