@@ -30,7 +30,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
 
 
 def draw_settings(ax: Axes, saes: pd.DataFrame, colors: dict[str, str], x: str, y: str) -> None:
-    """Means over the autoencoders of each setting and seed as small points, over seeds as a large one with its interval."""
+    """Means over autoencoders: a small point for each setting and seed, a large one, with its interval, over seeds."""
     for label, color, rows in list_settings(saes, colors):
         seeds = rows.groupby("seed")[[x, y]].mean()
         ax.plot(seeds[x], seeds[y], "o", color=color, markersize=2.5, alpha=0.5, markeredgewidth=0, zorder=2)
