@@ -32,13 +32,19 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
 def draw_settings(ax: Axes, saes: pd.DataFrame, colors: dict[str, str], x: str, y: str) -> None:
     """Means over autoencoders: a small point for each setting and seed, a large one, with its interval, over seeds."""
     for label, color, rows in list_settings(saes, colors):
+        strongest = saes.loc[saes["sae"] == rows["sae"].iloc[0], "sparsity_penalty"].max()
+        fill = color if rows["sparsity_penalty"].iloc[0] == strongest else "white"
         seeds = rows.groupby("seed")[[x, y]].mean()
         ax.plot(seeds[x], seeds[y], "o", color=color, markersize=2.5, alpha=0.5, markeredgewidth=0, zorder=2)
         center, height = float(np.mean(seeds[x])), summarise_seeds(seeds[y])
-        ax.plot(center, height.estimate, "D", color=color, markersize=5, zorder=3)
+        ax.plot(center, height.estimate, "D", color=color, markerfacecolor=fill, markersize=5, zorder=3)
         draw_intervals(ax, [center], [height])
-        place = {"xytext": (5, 5), "textcoords": "offset points", "color": color, "fontsize": SMALL}
-        ax.annotate(label, (center, height.estimate), **place)
+        if x == "fvu" and label:  # in the other panel settings are too close for names
+            low = height.estimate < 0.5  # where settings stand side by side
+            place = {"rotation": 90, "ha": "center", "va": "bottom"} if low else {"ha": "right", "va": "center"}
+            offset = (0, 8) if low else (-8, 0)
+            text = {"textcoords": "offset points", "color": color, "fontsize": SMALL}
+            ax.annotate(label, (center, height.estimate), offset, **text, **place)
 
 
 if __name__ == "__main__":

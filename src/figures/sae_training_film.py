@@ -35,7 +35,7 @@ ROWS_PER_SWEEP = 2
 FILM_COLUMNS = 4
 EDGE = 0.16  # length of the mark where a latent begins to fire
 RARE = 0.01  # a latent that fires this many times as often as a feature is present, or less, is drawn as silent
-ROW, HEAD, LEGEND = 0.9, 0.42, 0.3  # inches: a row of frames, the lines above a sweep's rows, the legend
+ROW, HEAD, LEGEND = 0.9, 0.42, 0.42  # inches: a row of frames, the lines above a sweep's rows, the legend
 FILM_ROW, FILM_HEAD = 1.65, 0.4  # inches
 
 
@@ -46,6 +46,7 @@ class Frame(NamedTuple):
     encoder: np.ndarray  # (n_latents, d_in)
     decoder: np.ndarray  # (n_latents, d_in)
     edge: np.ndarray  # (n_latents, d_in) the nearest point to b_dec at which it fires; NaN if it has no threshold
+    bias: np.ndarray  # (d_in,) of the decoder
     silent: np.ndarray  # (n_latents,) bool
     resampled: np.ndarray  # (n_latents,) bool
 
@@ -140,8 +141,7 @@ def choose_autoencoders(saes: pd.DataFrame, history: pd.DataFrame, sae: str, cou
     """Rows of `saes`: of the sweep's lowest seed the first instance, then those with the most resampled latents.
 
     Where no latent was resampled, those with the most dead latents at the end follow the first. Ties go to the lower
-    instance. A sweep of several points shares `count` among them; one of which a single autoencoder is shown leaves the
-    first out.
+    instance. The points of a sweep share `count` among them; each has at least its first instance.
     """
     rows = saes[saes["sae"] == sae]
     rows = rows[rows["seed"] == rows["seed"].min()].set_index("instance", drop=False)
@@ -151,9 +151,9 @@ def choose_autoencoders(saes: pd.DataFrame, history: pd.DataFrame, sae: str, cou
     for _, own in rows.groupby("point"):
         eventful = resampled.reindex(own.index)
         eventful = eventful if eventful.any() else own["n_dead"]
-        first = [own.index.min()] if each > 1 else []
+        first = own.index.min()
         rest = eventful.drop(first).sort_values(ascending=False, kind="stable").index
-        chosen += [*first, *rest[: each - len(first)]]
+        chosen += [first, *rest[: each - 1]]
     return rows.loc[chosen]
 
 
@@ -189,6 +189,7 @@ def make_frames(history: pd.DataFrame, rare: float, most: int | None = N_FRAMES)
                 step=row["step"],
                 encoder=encoder,
                 decoder=np.reshape(row["W_dec"], (-1, len(row["b_dec"]))),
+                bias=np.asarray(row["b_dec"]),
                 edge=np.asarray(row["b_dec"]) + find_edges(encoder, np.subtract(row["threshold"], row["b_enc"])),
                 silent=np.asarray(row["fraction_active"]) <= rare,
                 resampled=np.any(np.stack(since["resampled"].to_list()), axis=0),
@@ -207,14 +208,16 @@ def find_edges(encoder: np.ndarray, required: np.ndarray) -> np.ndarray:
 def draw_frame(ax: Axes, frame: Frame, truth: np.ndarray, limit: float) -> None:
     prepare_plane(ax, limit)
     draw_rays(ax, truth, linewidth=2.4)
-    for encoder, decoder, edge, silent, resampled in zip(*frame[1:], strict=True):
+    ax.plot(*frame.bias, "+", color=INK, markersize=4.5, markeredgewidth=0.7, zorder=5)
+    latents = (frame.encoder, frame.decoder, frame.edge, frame.silent, frame.resampled)
+    for encoder, decoder, edge, silent, resampled in zip(*latents, strict=True):
         color = RESAMPLED if resampled else GREY if silent else INK
         line = (0, (2, 1.5)) if silent else "-"
         ax.plot([0, decoder[0]], [0, decoder[1]], color=color, linestyle=line, linewidth=1, zorder=3)
         ax.plot(*decoder, "o", color=color, markersize=2.2, zorder=3)
         ax.plot(*encoder, "o", color=color, markersize=3.4, markerfacecolor="none", markeredgewidth=0.7, zorder=4)
         across = np.array([-encoder[1], encoder[0]]) * EDGE * limit / max(np.linalg.norm(encoder), 1e-12)
-        if np.abs(edge).max() < limit:  # nor where it is NaN
+        if not silent and np.linalg.norm(edge) < limit:  # nor where it is NaN
             ax.plot(*np.transpose([edge - across / 2, edge + across / 2]), color=color, linewidth=1.3, zorder=4)
 
 
@@ -224,10 +227,11 @@ def draw_legend(part: SubFigure) -> None:
         "decoder": Line2D([], [], color=INK, linewidth=1, marker="o", markersize=2.2, markevery=[1]),
         "encoder": Line2D([], [], color=INK, linestyle="", marker="o", markersize=3.4, markerfacecolor="none"),
         "fires beyond": Line2D([], [], color=INK, linestyle="", marker="|", markersize=5, markeredgewidth=1.3),
+        "decoder bias": Line2D([], [], color=INK, linestyle="", marker="+", markersize=4.5, markeredgewidth=0.7),
         "silent": Line2D([], [], color=GREY, linestyle=(0, (2, 1.5)), linewidth=1),
         "resampled since last frame": Line2D([], [], color=RESAMPLED, linewidth=1),
     }
-    part.legend(handles.values(), handles, loc="center", ncols=len(handles))
+    part.legend(handles.values(), handles, loc="center", ncols=4)
 
 
 if __name__ == "__main__":
