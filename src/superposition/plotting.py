@@ -149,7 +149,7 @@ def write_note(ax: Axes, text: str) -> None:
 
 
 def mark_level(ax: Axes, level: float, name: str, side: str = "below") -> None:
-    """A reference level and its name: just below the line at the right or the left, or beside it at the right margin."""
+    """A reference level and its name: just below the line, at its right or left end, or beside it at the margin."""
     ax.axhline(level, color=GREY, linewidth=0.8, linestyle=DASHES, zorder=0)
     x, offset, ha, va = {
         "below": (1, (0, -3), "right", "top"),
