@@ -255,6 +255,8 @@ def test_frames_know_who_is_silent_and_who_was_resampled_since_the_last():
     # the resampling in the stretch that ends at step 10 belongs to the frame of step 20 alone
     assert [frame.resampled.tolist() for frame in frames] == [[False] * 5, [False] * 4 + [True], [False] * 5]
     np.testing.assert_allclose(frames[0].encoder, frames[0].decoder)
+    frames = sae_training_film.make_frames(history, rare=0.00025, linger=2)
+    assert [frame.resampled[4] for frame in frames] == [False, True, True]
 
 
 def test_activity_marks_resampled_and_dead_latents():

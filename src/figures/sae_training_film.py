@@ -33,6 +33,7 @@ from superposition.plotting import (
 N_FRAMES = 6
 ROWS_PER_SWEEP = 2
 FILM_COLUMNS = 4
+LINGER = 6  # frames of the film for which a latent counts as just resampled
 EDGE = 0.16  # length of the mark where a latent begins to fire
 RARE = 0.01  # a latent that fires this many times as often as a feature is present, or less, is drawn as silent
 ROW, HEAD, LEGEND = 0.9, 0.42, 0.42  # inches: a row of frames, the lines above a sweep's rows, the legend
@@ -40,7 +41,7 @@ FILM_ROW, FILM_HEAD = 1.65, 0.4  # inches
 
 
 class Frame(NamedTuple):
-    """The latents at a snapshot; silent in the stretch of steps that it ends, resampled since the frame before."""
+    """The latents at a snapshot; silent in the stretch of steps that it ends, resampled since a frame before."""
 
     step: int
     encoder: np.ndarray  # (n_latents, d_in)
@@ -106,7 +107,8 @@ def read_film(tables: dict[str, pd.DataFrame], sae: str, count: int, most_frames
     autoencoders = choose_autoencoders(tables["saes"], history, sae, count)
     features = features_of(tables, autoencoders.iloc[0])  # one toy model for all of a seed
     truth, rare = stack(features["direction"]), RARE * features["feature_probability"].min()
-    frames = [make_frames(history_of(history, row), rare, most_frames) for _, row in autoencoders.iterrows()]
+    linger = 1 if most_frames else LINGER
+    frames = [make_frames(history_of(history, row), rare, most_frames, linger) for _, row in autoencoders.iterrows()]
     limit = limit_of_planes(truth, *(frame.encoder for film in frames for frame in film)) if is_plane(truth) else 1.0
     swept = autoencoders["sparsity_penalty"].nunique() > 1
     labels = [
@@ -171,17 +173,19 @@ def history_of(history: pd.DataFrame, autoencoder: pd.Series) -> pd.DataFrame:
     return history[chosen & (history["sae"] == autoencoder["sae"])].sort_values("step")
 
 
-def make_frames(history: pd.DataFrame, rare: float, most: int | None = N_FRAMES) -> list[Frame]:
+def make_frames(history: pd.DataFrame, rare: float, most: int | None = N_FRAMES, linger: int = 1) -> list[Frame]:
     """At most `most` snapshots of one autoencoder, or all, evenly spaced from the first to the last.
 
     Args:
         rare: the share of samples up to which a latent counts as silent
+        linger: for how many frames a latent counts as resampled
     """
     snapshots = history[history["W_dec"].notna()]
     count = min(most or len(snapshots), len(snapshots))
     chosen = np.linspace(0, len(snapshots) - 1, count).round().astype(int)
-    frames, last_step = [], -1
+    frames = []
     for _, row in snapshots.iloc[chosen].iterrows():
+        last_step = frames[-linger].step if len(frames) >= linger else -1
         since = history[(history["step"] > last_step) & (history["step"] <= row["step"])]
         encoder = np.reshape(row["W_enc"], (len(row["b_dec"]), -1)).T
         frames.append(
@@ -195,7 +199,6 @@ def make_frames(history: pd.DataFrame, rare: float, most: int | None = N_FRAMES)
                 resampled=np.any(np.stack(since["resampled"].to_list()), axis=0),
             )
         )
-        last_step = row["step"]
     return frames
 
 
@@ -229,7 +232,7 @@ def draw_legend(part: SubFigure) -> None:
         "fires beyond": Line2D([], [], color=INK, linestyle="", marker="|", markersize=5, markeredgewidth=1.3),
         "decoder bias": Line2D([], [], color=INK, linestyle="", marker="+", markersize=4.5, markeredgewidth=0.7),
         "silent": Line2D([], [], color=GREY, linestyle=(0, (2, 1.5)), linewidth=1),
-        "resampled since last frame": Line2D([], [], color=RESAMPLED, linewidth=1),
+        "just resampled": Line2D([], [], color=RESAMPLED, linewidth=1.6),
     }
     part.legend(handles.values(), handles, loc="center", ncols=4)
 
