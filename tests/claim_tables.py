@@ -39,9 +39,20 @@ def make_tables(seeds=(0, 1, 2)):
             models.append({"experiment": "five_in_two_sparse", "seed": seed, "feature_probability": 0.025} | row)
             line = {"shrinkage_slope": 1.01, "shrinkage_intercept": -0.21, "gamma": 0.75}
             line |= {"symmetric_slope": 1.0, "symmetric_intercept": -0.2}
-            for sae, found in (("relu_no_resampling", restart == 0), ("relu_simple_resampling", True)):
+            for sae in ("relu_no_resampling", "relu_simple_resampling", "relu_advanced_resampling"):
+                found = restart == 0 or sae != "relu_no_resampling"
                 recovery = {"n_dead": 0 if found else 1, "full_recovery": found}
                 saes.append({"sae": sae, "seed": seed, "restart": restart} | line | recovery)
+            for kind, penalties in {"relu": (0.2, 0.05), "gated": (1.0, 0.2), "jumprelu": (0.1, 0.01)}.items():
+                for strong, penalty in zip((True, False), penalties, strict=True):
+                    row = {
+                        "sae": f"{kind}_two_penalties",
+                        "seed": seed,
+                        "restart": restart,
+                        "sparsity_penalty": penalty,
+                    }
+                    scores = {"gamma": 1.0, "full_recovery": strong and restart > 0, "fvu": 0.1 if strong else 0.01}
+                    saes.append(row | scores)
     # Another experiment, whose rows are no claim's business.
     decoys = [models[0] | {"experiment": "decoy", "n_represented": 99, "gap_deviation": 99.0, "near_ray_fraction": 9.0}]
     features.append(features[0] | {"experiment": "decoy", "norm": 99.0})

@@ -56,7 +56,14 @@ def make_toy_models(name="base", seeds=(0, 1), probabilities=(0.025,), restarts=
 
 
 def make_saes(
-    names=("none", "simple"), seeds=(0, 1), restarts=2, snapshots=True, dead=(), gamma=0.75, resampled_at=30
+    names=("none", "simple"),
+    seeds=(0, 1),
+    restarts=2,
+    snapshots=True,
+    dead=(),
+    gamma=0.75,
+    resampled_at=30,
+    penalties=(0.2,),
 ) -> dict:
     """Autoencoders of `base`'s instance 1. Latent 4 of the last restart of "simple" is resampled.
 
@@ -65,9 +72,11 @@ def make_saes(
     """
     tables = {"saes": [], "latents": [], "single_feature_responses": [], "sae_history": []}
     rows = np.stack([PENTAGON.real, PENTAGON.imag], axis=1)
-    for sae, seed, instance in product(names, seeds, range(restarts)):
+    for sae, seed, (point, penalty), restart in product(names, seeds, enumerate(penalties), range(restarts)):
+        instance = point * restarts + restart
         key = {"sae": sae, "seed": seed, "instance": instance}
-        about = {"toy_model": "base", "model_instance": 1, "n_features": 5, "n_latents": 5, "sparsity_penalty": 0.2}
+        about = {"toy_model": "base", "model_instance": 1, "n_features": 5, "n_latents": 5, "sparsity_penalty": penalty}
+        about |= {"point": point, "restart": restart}
         scores = {"n_dead": len(dead), "n_recovered": 5 - len(dead), "full_recovery": not dead, "gamma": gamma}
         tables["saes"].append(key | about | scores | {"mmcs_truth": 0.9, "mmcs_truth_floor": 0.8})
         for latent in range(5):
@@ -86,7 +95,8 @@ def make_saes(
                 entry |= {
                     "W_enc": rows.T.flatten(),
                     "W_dec": rows.flatten(),
-                    "b_enc": np.zeros(5),
+                    "b_enc": np.full(5, -0.1),
+                    "threshold": np.full(5, 0.1),
                     "b_dec": np.zeros(2),
                 }
             tables["sae_history"].append(entry)

@@ -10,12 +10,12 @@ from builders import CONFIG, check_schema
 from claim_checks import check_reproduced, list_parts
 from claim_tables import DENSE, MIDDLE, PROBABILITIES, SPARSE, change, make_tables
 
-from superposition.claims import CLAIMS, nonprivileged_basis, sparse_autoencoders
+from superposition.claims import CLAIMS, nonprivileged_basis, sae_architectures, sparse_autoencoders
 from superposition.claims.judging import judge_claims
 
 NAN = float("nan")
 EXPERIMENTS = {*CONFIG["toy_models"], *CONFIG["saes"], *CONFIG["finite_data"]}
-TESTED = [*nonprivileged_basis.CLAIMS, *sparse_autoencoders.CLAIMS]
+TESTED = [*nonprivileged_basis.CLAIMS, *sparse_autoencoders.CLAIMS, *sae_architectures.CLAIMS]
 
 
 def judge(tables, claims=TESTED, available=EXPERIMENTS):
@@ -30,7 +30,11 @@ FIVE = "experiment == 'five_in_two'"
 BEST_DENSE, BEST_MIDDLE, BEST_SPARSE = (
     f"{FIVE} and lowest_loss and feature_probability == {p}" for p in (DENSE, MIDDLE, SPARSE)
 )
-PLAIN, SIMPLE = "sae == 'relu_no_resampling'", "sae == 'relu_simple_resampling'"
+PLAIN, SIMPLE, ADVANCED = (f"sae == 'relu_{method}_resampling'" for method in ("no", "simple", "advanced"))
+GATED, WEAK_GATED, JUMPRELU, WEAK_JUMPRELU, WEAK_RELU = (
+    f"sae == '{kind}_two_penalties' and sparsity_penalty == {penalty}"
+    for kind, penalty in (("gated", 1.0), ("gated", 0.2), ("jumprelu", 0.1), ("jumprelu", 0.01), ("relu", 0.05))
+)
 
 # For each part of each claim, what breaks it.
 BREAKING = {
@@ -60,12 +64,25 @@ BREAKING = {
     ("A5.2", 0): change("saes", f"{SIMPLE} and restart == 0", n_dead=1),
     ("A5.2", 1): change("saes", f"{SIMPLE} and restart < 2", full_recovery=False),
     ("A5.2", 2): change("saes", PLAIN, full_recovery=True),
+    ("A5.3", 0): change("saes", f"{ADVANCED} and restart == 0", n_dead=1),
+    ("A5.3", 1): change("saes", f"{ADVANCED} and restart < 2", full_recovery=False),
+    ("A5.3", 2): change("saes", f"{ADVANCED} and restart == 0", full_recovery=False),
     ("A5-shrinkage", 0): change("saes", PLAIN, gamma=0.9),
     ("A5-shrinkage", 1): change("saes", SIMPLE, gamma=0.9),
+    ("A5-shrinkage", 2): change("saes", ADVANCED, gamma=0.9),
     ("A5-shrinkage-line", 0): change("saes", SIMPLE, shrinkage_slope=1.2),
     ("A5-shrinkage-line", 1): change("saes", SIMPLE, shrinkage_intercept=-0.4),
     ("A5-shrinkage-symmetric", 0): change("saes", SIMPLE, symmetric_slope=0.9),
     ("A5-shrinkage-symmetric", 1): change("saes", SIMPLE, symmetric_intercept=-0.1),
+    ("A5.4", 0): change("saes", GATED, gamma=1.04),
+    ("A5.4", 1): change("saes", f"{GATED} and restart < 2", full_recovery=False),
+    ("A5.4", 2): change("saes", f"{WEAK_GATED} and restart == 0", full_recovery=True),
+    ("A5.4", 3): change("saes", WEAK_GATED, fvu=0.11),
+    ("A5.5", 0): change("saes", JUMPRELU, gamma=0.96),
+    ("A5.5", 1): change("saes", f"{JUMPRELU} and restart < 3", full_recovery=False),
+    ("A5.5", 2): change("saes", f"{WEAK_JUMPRELU} and restart == 0", full_recovery=True),
+    ("A5.5", 3): change("saes", WEAK_JUMPRELU, fvu=0.11),
+    ("A5.7", 0): change("saes", WEAK_RELU, fvu=0.3, full_recovery=False),
 }
 
 

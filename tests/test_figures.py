@@ -37,6 +37,7 @@ EXPERIMENTS = {
     "base": {"title": "Sparse features"},
     "none": {"title": "Left dead", "resampling": {"method": "none", "every": 20}, "training": {"steps": 40}},
     "finite": {"title": "From few to many samples"},
+    "swept": {"title": "Two penalties", "resampling": {"method": "none", "every": 20}, "training": {"steps": 40}},
     "simple": {"title": "Resampled", "resampling": {"method": "simple", "every": 20}, "training": {"steps": 40}},
 }
 
@@ -47,7 +48,13 @@ def stand_in(name: str) -> str:
         return "finite"
     if name in CONFIG["toy_models"]:
         return "sweep" if CONFIG["toy_models"][name].get("sweep") else "base"
-    return CONFIG["saes"][name].get("resampling", {}).get("method", "none")
+    if CONFIG["saes"][name].get("sweep"):
+        return "swept"
+    return "none" if CONFIG["saes"][name].get("resampling", {}).get("method", "none") == "none" else "simple"
+
+
+def make_every_sae(**changes) -> dict:
+    return merge(make_saes(**changes), make_saes(names=("swept",), penalties=(0.2, 0.05), **changes))
 
 
 def draw(figure_id: str, tables: dict):
@@ -71,7 +78,10 @@ def texts(figure) -> str:
 @pytest.fixture(scope="module")
 def small():
     return merge(
-        make_toy_models("sweep", probabilities=(1.0, 0.1, 0.02)), make_toy_models(), make_saes(), make_finite_data()
+        make_toy_models("sweep", probabilities=(1.0, 0.1, 0.02)),
+        make_toy_models(),
+        make_every_sae(),
+        make_finite_data(),
     )
 
 
@@ -91,22 +101,25 @@ SCARCE = {
     "one of everything": merge(
         make_toy_models("sweep", seeds=(3,), probabilities=(0.5,), restarts=1),
         make_toy_models(seeds=(3,)),
-        make_saes(seeds=(3,), restarts=1),
+        make_every_sae(seeds=(3,), restarts=1),
         make_finite_data(seeds=(3,), sizes=(5,)),
     ),
     "never present": merge(
-        make_toy_models("sweep", probabilities=(0.0, 0.0)), make_toy_models(probabilities=(0.0,)), make_saes()
+        make_toy_models("sweep", probabilities=(0.0, 0.0)), make_toy_models(probabilities=(0.0,)), make_every_sae()
     ),
-    "all dead": merge(make_toy_models(), make_saes(dead=(0, 1, 2, 3, 4), gamma=None)),
+    "all dead": merge(make_toy_models(), make_every_sae(dead=(0, 1, 2, 3, 4), gamma=None)),
     "no plane": merge(
-        make_toy_models("sweep", n_hidden=3), make_toy_models(n_hidden=3), make_saes(), make_finite_data(n_hidden=3)
+        make_toy_models("sweep", n_hidden=3),
+        make_toy_models(n_hidden=3),
+        make_every_sae(),
+        make_finite_data(n_hidden=3),
     ),
-    "no snapshots": merge(make_toy_models(), make_saes(snapshots=False)),
+    "no snapshots": merge(make_toy_models(), make_every_sae(snapshots=False)),
 }
 CASES = [(figure_id, "one of everything") for figure_id in FIGURES]
 CASES += [("importance_and_probability", "never present"), ("features_in_2d", "never present")]
-CASES += [("sae_fraction_active", "never present"), ("sae_fraction_active", "all dead")]
-CASES += [("sae_training_film", "all dead"), ("sae_recovery", "all dead")]
+CASES += [("sae_fraction_active", "never present")]
+CASES += [(name, "all dead") for name in FIGURES if name.startswith(("sae_", "reconstruction", "architectures_"))]
 
 
 @pytest.mark.parametrize(("figure_id", "case"), CASES)
@@ -114,7 +127,7 @@ def test_every_figure_survives_data_that_leave_little_to_draw(figure_id, case):
     figure = draw(figure_id, SCARCE[case])
     with plotting.style():
         figure.draw_without_rendering()
-    assert re.search(r"From few to many|From dense to sparse|Sparse features|Left dead", texts(figure))
+    assert re.search(r"From few to many|From dense to sparse|Sparse features|Left dead|Two penalties", texts(figure))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +140,7 @@ def test_every_figure_survives_data_that_leave_little_to_draw(figure_id, case):
         ("represented_features", "never present", "no feature is ever present"),
         ("sae_training_film", "no plane", "3 dimensions"),
         ("sae_training_film", "no snapshots", "no snapshots"),
+        ("sae_architectures_film", "no snapshots", "no snapshots"),
         ("sae_shrinkage", "all dead", "no autoencoder recovers every feature"),
         ("sae_shrinkage", "all dead", "no autoencoder fires"),
     ],
@@ -202,6 +216,36 @@ def test_without_resampling_the_film_shows_the_most_dead():
     assert chosen["instance"].to_list() == [0, 2, 3]
 
 
+def test_several_penalties_share_the_rows_of_the_film():
+    tables = merge(make_toy_models(), make_saes(names=("swept",), restarts=3, penalties=(0.2, 0.05)))
+    tables["saes"]["n_dead"] = [0, 1, 2, 0, 2, 1] * 2
+    chosen = sae_training_film.choose_autoencoders(tables["saes"], tables["sae_history"], "swept", 2)
+    assert chosen["instance"].to_list() == [0, 3]
+    chosen = sae_training_film.choose_autoencoders(tables["saes"], tables["sae_history"], "swept", 4)
+    assert chosen["instance"].to_list() == [0, 2, 3, 4]  # of each penalty also the one with the most dead
+
+
+def test_edges_are_where_latents_begin_to_fire():
+    # (h - b_dec) . (3, 4) exceeds 10 first at twice the unit vector (.6, .8); an encoder of length 0 never does
+    edges = sae_training_film.find_edges(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0]]), np.array([10.0, 1.0, 1.0]))
+    np.testing.assert_allclose(edges, [[1.2, 1.6], [np.nan, np.nan], [0, -0.5]])
+    history = make_saes(names=("simple",))["sae_history"]
+    history = history[(history["seed"] == 0) & (history["instance"] == 0)]
+    frame = sae_training_film.make_frames(history, rare=0.00025)[1]  # b_enc = -.1, a threshold of .1, unit encoders
+    np.testing.assert_allclose(frame.edge, 0.2 * frame.encoder, rtol=1e-6)
+
+
+def test_the_film_has_a_frame_for_every_snapshot():
+    tables = merge(make_toy_models(), make_every_sae())
+    blocks = {name: EXPERIMENTS[name] for name in ("base", "none", "swept")}
+    frames = list(sae_training_film.film(tables, blocks))
+    assert ["step 20" in texts(frame) for frame in frames] == [False, True, False]  # snapshots at steps 0, 20 and 40
+    assert "instance 1" in texts(frames[0])
+    assert "= 0.05, instance" in texts(frames[0])
+    without = merge(make_toy_models(), make_every_sae(snapshots=False))
+    assert list(sae_training_film.film(without, blocks)) == []
+
+
 def test_frames_know_who_is_silent_and_who_was_resampled_since_the_last():
     history = make_saes(names=("simple",), dead=(0,), resampled_at=10)["sae_history"]
     history = history[(history["seed"] == 0) & (history["instance"] == 1)]
@@ -211,6 +255,8 @@ def test_frames_know_who_is_silent_and_who_was_resampled_since_the_last():
     # the resampling in the stretch that ends at step 10 belongs to the frame of step 20 alone
     assert [frame.resampled.tolist() for frame in frames] == [[False] * 5, [False] * 4 + [True], [False] * 5]
     np.testing.assert_allclose(frames[0].encoder, frames[0].decoder)
+    frames = sae_training_film.make_frames(history, rare=0.00025, linger=2)
+    assert [frame.resampled[4] for frame in frames] == [False, True, True]
 
 
 def test_activity_marks_resampled_and_dead_latents():
@@ -239,6 +285,17 @@ def test_intervals_are_drawn_only_where_seeds_differ():
     assert not draw("sae_recovery", tables).axes[0].containers[1:]
     tables["saes"]["n_dead"] = [0, 1, 1, 1]
     assert len(draw("sae_recovery", tables).axes[0].containers[1:]) == 2
+
+
+def test_reconstruction_is_drawn_against_recovery():
+    tables = make_saes(names=("swept",), penalties=(0.2, 0.05))
+    tables["saes"]["fvu"] = [0.1, 0.3, 0.01, 0.03] * 2
+    tables["saes"]["full_recovery"] = [True, True, True, False, True, False, False, False]
+    left, right = draw("reconstruction_and_recovery", tables).axes
+    diamonds = [line.get_xydata()[0] for line in left.lines if line.get_marker() == "D"]
+    np.testing.assert_allclose(diamonds, [[0.2, 0.75], [0.02, 0.25]])
+    assert [text.get_text() for text in left.texts] == ["$\\lambda$ = 0.2", "$\\lambda$ = 0.05"]
+    assert [line.get_xydata()[0].tolist() for line in right.lines if line.get_marker() == "D"] == [[0, 5], [0, 5]]
 
 
 def test_shrinkage_theory_starts_at_half_of_lambda_d(small):

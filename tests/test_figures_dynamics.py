@@ -154,3 +154,15 @@ def test_frames_of_a_film_repeat_and_the_last_one_stays(tmp_path):
     assert image.size == (films.FRAME_DPI, films.FRAME_DPI)
     expected = [255 * np.array(to_rgba(color))[:3] for color in plotting.SWEEPS[:3]]
     np.testing.assert_allclose(centres, expected, atol=3)
+
+
+def test_rare_colours_survive_and_frequent_ones_are_exact(tmp_path):
+    # a background, a thousand shades of grey, and a line of a colour that nothing else has
+    pixels = np.full((100, 100, 3), 255, np.uint8)
+    pixels[:40] = np.random.default_rng(0).integers(0, 255, (40, 100, 1))
+    pixels[90, :20] = (184, 53, 143)
+    image = Image.fromarray(pixels)
+    reduced = np.asarray(films.reduce_colors(image, films.make_palette([image])).convert("RGB")).astype(int)
+    assert (reduced[50:90] == 255).all()
+    assert np.abs(reduced[90, :20] - (184, 53, 143)).max() < 40
+    assert np.abs(reduced[:40] - pixels[:40]).max() < 40

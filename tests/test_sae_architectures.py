@@ -12,6 +12,7 @@ from test_sae_training import fit as fit_to_features
 
 from superposition import saes
 from superposition.sae_measurement import measure_saes
+from superposition.seeding import torch_generator
 
 # share of the loss that may be left: one latent per sample, prefixes of two; pursuit begins with directions that do
 LEFT = {"batchtopk": 0.5, "matryoshka_batchtopk": 0.7, "matching_pursuit": 0.95}
@@ -32,6 +33,7 @@ def test_every_architecture_learns(architecture, engine):
     assert (losses.iloc[-1] < LEFT.get(architecture, 0.3) * losses.iloc[0]).all()
     weights = saes.make_architecture(block).weights(parameters)
     final = history[history["step"] == 600]
+    weights["threshold"] = saes.make_architecture(block).thresholds(parameters)
     for name, tensor in weights.items():  # the snapshots are of what the tables call encoder and decoder
         assert torch.equal(torch.tensor(np.stack(final[name].to_list())), tensor.flatten(1))
 
@@ -134,3 +136,18 @@ def test_random_directions_are_of_unit_length_and_uniform():
     directions = parameters["W_dec"][0]
     torch.testing.assert_close(directions.norm(dim=-1), torch.ones(2_000))
     assert directions.mean(0).norm() < 4 / math.sqrt(2_000)
+
+
+@pytest.mark.parametrize("architecture", FUSED)
+def test_latents_fire_beyond_their_thresholds(architecture):
+    block = sae(architecture=architecture, training={"steps": 600, "batch_size": 128, "learning_rate": 0.01})
+    parameters, _ = fit_to_features(block)
+    kind = saes.make_architecture(block)
+    h = torch.randn(500, 2, 2, generator=torch_generator(0, "h"))
+    weights = kind.weights(parameters)
+    pre = torch.einsum("bid,idl->bil", h - weights["b_dec"], weights["W_enc"]) + weights["b_enc"]
+    fires = kind.encode(parameters, h) > 0
+    assert 0.1 < fires.float().mean() < 0.9
+    gated_off = ~fires & (pre > kind.thresholds(parameters))  # a gate may open on a magnitude of zero
+    assert not (fires & (pre <= kind.thresholds(parameters) - 1e-5)).any()
+    assert gated_off.float().mean() < (0.1 if architecture == "gated" else 1e-3)

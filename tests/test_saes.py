@@ -170,10 +170,11 @@ def test_new_directions_are_uniform():
 # The optimum
 
 
-@pytest.mark.parametrize(("d_in", "penalty"), [(2, 0.2), (4, 0.05), (1, 0.4)])
+@pytest.mark.parametrize(("d_in", "penalty"), [(2, 0.2), (4, 0.05), (1, 0.4), (1, 1.0)])
 def test_shrinkage_at_the_optimum(d_in, penalty):
     # One latent along one feature, inputs of length c: the loss (c - f)^2 / d + penalty f has its minimum at
-    # f = max(0, c - penalty d / 2). Inputs of length 0 keep b_dec, fixed at 0 here, from taking part.
+    # f = max(0, c - penalty d / 2); with d = 1 and penalty 1 a feature of length 1 reads one half.
+    # Inputs of length 0 keep b_dec, fixed at 0 here, from taking part.
     direction = torch.nn.functional.normalize(torch.arange(1.0, d_in + 1), dim=0)
     lengths = torch.tensor([0.0, 0.05, 0.3, 0.5, 0.8, 1.0])
     h = (lengths[:, None] * direction)[:, None]

@@ -62,6 +62,30 @@ def test_estimators_estimate_the_gradient_of_the_expected_loss():
         assert threshold.grad.item() == pytest.approx(exact, rel=0.02)
 
 
+@pytest.mark.parametrize("bandwidth", [0.01, 0.05])
+@pytest.mark.parametrize("penalty", [0.0, 0.3])
+def test_estimators_agree_with_finite_differences_of_the_expected_loss(bandwidth, penalty):
+    # One latent, tied: h ~ N(0, 1) is read as .8 h and written as h' = .64 h where that exceeds the threshold, else 0.
+    # Samples on both sides of the threshold count, so the mean pseudo-gradient is right although the loss jumps.
+    h = torch.randn(1_000_000, 1, 1, generator=torch_generator(0, "h"), dtype=torch.float64)
+    sae = JumpReluSae(0.1, bandwidth)
+
+    def expected(threshold):
+        parameters = {
+            "W_enc": torch.full((1, 1, 1), 0.8, dtype=torch.float64),
+            "b_enc": torch.zeros(1, 1, dtype=torch.float64),
+            "b_dec": torch.zeros(1, 1, dtype=torch.float64),
+            "log_threshold": torch.as_tensor(threshold, dtype=torch.float64).log().expand(1, 1),
+        }
+        return sae.losses(parameters, h, torch.tensor([penalty])).total.sum()
+
+    threshold = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    expected(threshold).backward()
+    finite = (expected(0.73) - expected(0.67)) / 0.06
+    assert abs(finite) > 0.05
+    assert threshold.grad.item() == pytest.approx(finite.item(), rel=0.1)
+
+
 # The autoencoder
 
 

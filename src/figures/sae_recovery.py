@@ -48,14 +48,25 @@ def draw_shares(ax: Axes, saes: pd.DataFrame, column: str, values: Iterable[int]
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
+def list_settings(saes: pd.DataFrame, colors: dict[str, str]) -> list[tuple[str, str, pd.DataFrame]]:
+    """(label, colour, rows) of every sweep and point; the label says the penalty where a sweep has several."""
+    settings = []
+    for name, color in colors.items():
+        rows = saes[saes["sae"] == name]
+        swept = rows["sparsity_penalty"].nunique() > 1
+        for _, own in rows.groupby("point"):
+            settings.append((f"$\\lambda$ = {own['sparsity_penalty'].iloc[0]:g}" if swept else "", color, own))
+    return settings
+
+
 def draw_strips(ax: Axes, saes: pd.DataFrame, column: str, colors: dict[str, str]) -> None:
     """A point for every autoencoder, hollow if it misses a feature; beside them the mean over seeds and its interval.
 
     Undefined values are left out, and with them a seed that has no others.
     """
-    defined = saes[saes[column].notna()]
-    for index, (name, color) in enumerate(colors.items()):
-        rows = defined[defined["sae"] == name]
+    settings = list_settings(saes, colors)
+    for index, (_, color, all_rows) in enumerate(settings):
+        rows = all_rows[all_rows[column].notna()]
         places = index + spread_points(len(rows), 0.5)
         full = rows["full_recovery"].to_numpy()
         for chosen, fill in ((full, color), (~full, "none")):
@@ -66,7 +77,10 @@ def draw_strips(ax: Axes, saes: pd.DataFrame, column: str, colors: dict[str, str
             ax.plot(index + 0.4, mean.estimate, "D", color=color, markersize=4)
             draw_intervals(ax, [index + 0.4], [mean])
     ax.spines["bottom"].set_visible(False)
-    ax.set(xlim=(-0.45, len(colors) - 0.4), xticks=[])
+    labels = {index: label.replace(" = ", "\n") for index, (label, _, _) in enumerate(settings) if label}
+    ax.set(xlim=(-0.45, len(settings) - 0.4))
+    ax.set_xticks([*labels], labels.values())
+    ax.tick_params(axis="x", length=0)
     ax.margins(y=0.12)
 
 

@@ -40,7 +40,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         if saes["gamma"].notna().any():
             draw_strips(right, saes, "gamma", colors)
             right.set(ylabel="relative reconstruction bias $\\gamma$")
-            mark_level(right, 1, "no shrinkage")
+            mark_level(right, 1, "no shrinkage", side="below left")
         else:
             write_note(right, "no autoencoder fires")
         return figure
@@ -65,7 +65,8 @@ def draw_responses(ax: Axes, tables: dict[str, pd.DataFrame], recovering: pd.Dat
         ax.plot(length, np.maximum(0, length - threshold), color=GREY, linestyle=DASHES, label=lone)
         ax.plot(length, np.maximum(0, line), color=INK, linestyle=(0, (1, 1.5)), zorder=4, label=symmetric)
         lone = symmetric = None  # once in the legend
-    for (name, _), rows in recovering.groupby(["sae", "sparsity_penalty"]):
+    with_line = recovering.dropna(subset="symmetric_slope")  # others jump, and a line does not describe them
+    for (name, _), rows in with_line.groupby(["sae", "sparsity_penalty"], sort=False):
         draw_fit(ax, rows, np.array([MIN_LENGTH, longest]), colors[name])
     shade_reach(ax, tables, recovering)
     ax.set(xlabel="input length $c$ along the feature present", ylabel="activation $f$ of its latent")

@@ -27,7 +27,7 @@ def save_film(frames: Iterable[Figure], path: str | Path, metadata: dict[str, st
     if not images:
         raise ValueError("a film needs a frame: there are no snapshots of the training (training.snapshots)")
     palette = make_palette(images)
-    reduced = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    reduced = [reduce_colors(image, palette) for image in images]
     comment = ", ".join(f"{key} {value}" for key, value in sorted(metadata.items()))
     with atomic_path(path) as temporary:
         reduced[0].save(
@@ -42,11 +42,39 @@ def save_film(frames: Iterable[Figure], path: str | Path, metadata: dict[str, st
         )
 
 
-def make_palette(images: list[Image.Image]) -> Image.Image:
-    """The colours of the whole film, from a few of its frames side by side."""
+def make_palette(images: list[Image.Image]) -> np.ndarray:
+    """(at most COLORS, 3) uint8: the colours of the whole film, from a few of its frames.
+
+    Half are the most frequent ones as they are: background, text, marks. The others are spread over what is left,
+    however rare it is: a colour that few pixels have is not lost among shades of grey.
+    """
     chosen = [images[index] for index in np.unique(np.linspace(0, len(images) - 1, 6).round().astype(int))]
-    beside = Image.fromarray(np.concatenate([np.asarray(image) for image in chosen], axis=1))
-    return beside.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    codes, counts = np.unique(np.concatenate([encode(image).flatten() for image in chosen]), return_counts=True)
+    colors = decode(codes[np.argsort(-counts, kind="stable")])
+    frequent, rare = colors[: COLORS // 2], colors[COLORS // 2 :]
+    if len(rare) == 0:
+        return frequent
+    spread = Image.fromarray(rare[None]).quantize(COLORS // 2, method=Image.Quantize.FASTOCTREE)
+    return np.concatenate([frequent, np.reshape(spread.getpalette(), (-1, 3))]).astype(np.uint8)[:COLORS]
+
+
+def reduce_colors(image: Image.Image, palette: np.ndarray) -> Image.Image:
+    """The image with every colour replaced by the nearest of the palette."""
+    codes, places = np.unique(encode(image), return_inverse=True)
+    distance = ((decode(codes)[:, None].astype(int) - palette) ** 2).sum(2)
+    reduced = Image.fromarray(distance.argmin(1).astype(np.uint8)[places.reshape(image.size[::-1])])
+    reduced.putpalette(palette.flatten().tolist())  # and is then an image of indices into it
+    return reduced
+
+
+def encode(image: Image.Image) -> np.ndarray:
+    """(height, width) one number for each pixel's colour."""
+    return np.asarray(image).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+
+
+def decode(codes: np.ndarray) -> np.ndarray:
+    """(..., 3) the colours of such numbers."""
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
 
 
 def render(figure: Figure) -> Image.Image:

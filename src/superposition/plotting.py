@@ -149,11 +149,15 @@ def write_note(ax: Axes, text: str) -> None:
 
 
 def mark_level(ax: Axes, level: float, name: str, side: str = "below") -> None:
-    """A reference level, its name at the right: just below the line, or beside it at the margin of the panel."""
+    """A reference level and its name: just below the line, at its right or left end, or beside it at the margin."""
     ax.axhline(level, color=GREY, linewidth=0.8, linestyle=DASHES, zorder=0)
-    offset, ha, va = {"below": ((0, -3), "right", "top"), "beside": ((2, 0), "left", "center")}[side]
+    x, offset, ha, va = {
+        "below": (1, (0, -3), "right", "top"),
+        "below left": (0, (3, -3), "left", "top"),
+        "beside": (1, (2, 0), "left", "center"),
+    }[side]
     text = {"color": GREY, "fontsize": SMALL, "ha": ha, "va": va}
-    ax.annotate(name, (1, level), offset, xycoords=("axes fraction", "data"), textcoords="offset points", **text)
+    ax.annotate(name, (x, level), offset, xycoords=("axes fraction", "data"), textcoords="offset points", **text)
 
 
 def name_sweeps(figure: Figure, titles: dict[str, str], colors: dict[str, str]) -> None:

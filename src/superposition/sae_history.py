@@ -29,7 +29,7 @@ class History:
         """Add the rows of the stretch that ends with `step`, from its means (see `Activity.take_stretch`).
 
         Args:
-            weights: W_enc, b_enc, W_dec, b_dec of the architecture, see saes
+            weights: W_enc, b_enc, W_dec, b_dec and threshold of the architecture, see saes
         """
         self._append(step, reconstruction, sparsity, fraction_active, weights)
         self.resampled = torch.zeros_like(self.resampled)

@@ -71,24 +71,37 @@ def fit_saes(
         samples = batches.draw(architecture.fit_samples).expand(-1, n_instances, -1)
         seeds = [derive_seed(seed, name, "init", i) for i in range(n_instances)]
         parameters = architecture.fit(list(samples.unbind(1)), sae["n_latents"], seeds, settings)
-        history = History(sae, n_instances, architecture.weights(parameters))
+        weights = architecture.weights(parameters) | {"threshold": architecture.thresholds(parameters)}
+        history = History(sae, n_instances, weights)
         return parameters, history.to_table(recorder, name, seed)
     generators = [torch_generator(seed, name, "init", i) for i in range(n_instances)]
     parameters = architecture.initialise(len(source.W), sae["n_latents"], generators, settings)
     parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
     saes.place_latents(architecture, parameters, sae["initialisation"], source.W, source.bias, generators)
     saes.remember_decoder(architecture, parameters)
-    history = History(sae, n_instances, architecture.weights(parameters))
+
+    def weights_and_thresholds() -> saes.Parameters:
+        return architecture.weights(parameters) | {"threshold": architecture.thresholds(parameters)}
+
+    history = History(sae, n_instances, weights_and_thresholds())
     resamplers = [torch_generator(seed, name, "resample", i) for i in range(n_instances)]
+    fresh = Batches(source, seed, name, "resample", "batch", n_instances=n_instances, device=device)
+
+    def draw_batch(instance: int) -> Tensor:
+        return fresh.draw_for(instance, sae["training"]["batch_size"])
 
     def resample(dead: Tensor) -> Tensor:
-        """Restart the dead latents, and say which those were."""
-        saes.resample_simple(architecture, parameters, dead, sae["resampling"]["scale"], resamplers)
-        history.resampled |= dead.cpu()
-        return dead
+        """Restart dead latents, and say which those were."""
+        arguments = (architecture, parameters, dead, sae["resampling"]["scale"], resamplers)
+        if sae["resampling"]["method"] == "advanced":
+            restarted = saes.resample_advanced(*arguments, draw_batch)
+        else:
+            restarted = saes.resample_simple(*arguments)
+        history.resampled |= restarted
+        return restarted
 
     def close_stretch(step: int, reconstruction: Tensor, sparsity: Tensor, fraction_active: Tensor) -> None:
-        history.close_stretch(step, reconstruction, sparsity, fraction_active, architecture.weights(parameters))
+        history.close_stretch(step, reconstruction, sparsity, fraction_active, weights_and_thresholds())
 
     if uses_kernel(sae, architecture, source, device):
         penalty, learning_rate = (tensor_of_instances(sae, key) for key in ("sparsity_penalty", "learning_rate"))

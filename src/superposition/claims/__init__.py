@@ -15,6 +15,7 @@ from superposition.claims import (
     perturbed_pentagon,
     phase_change,
     privileged_basis,
+    sae_architectures,
     sparse_autoencoders,
 )
 from superposition.claims.judging import Claim
@@ -35,4 +36,5 @@ CLAIMS: list[Claim] = [
     *hidden_penalty.CLAIMS,
     *double_descent.CLAIMS,
     *sparse_autoencoders.CLAIMS,
+    *sae_architectures.CLAIMS,
 ]

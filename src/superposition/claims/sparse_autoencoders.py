@@ -1,4 +1,4 @@
-"""Claims on sparse autoencoders fitted to the hidden activations of the 5-in-2 toy model."""
+"""Claims on ReLU autoencoders of the 5-in-2 toy model: dead latents, their resampling, and shrinkage."""
 
 import pandas as pd
 
@@ -7,7 +7,8 @@ from superposition.claims.selections import is_pentagon, of_experiment, share_pe
 
 SECTION = "sparse_autoencoders"
 ARENA = "ARENA 1.5.4, section 5"
-BASE, PLAIN, SIMPLE = "five_in_two_sparse", "relu_no_resampling", "relu_simple_resampling"
+BASE = "five_in_two_sparse"
+PLAIN, SIMPLE, ADVANCED = "relu_no_resampling", "relu_simple_resampling", "relu_advanced_resampling"
 SHRINKAGE = 0.2  # lambda d / 2 of both sweeps: lambda = 0.2, d = 2
 LINE_TOLERANCE = 0.05
 
@@ -38,8 +39,8 @@ def pentagons(tables: Tables) -> pd.Series:
     return share_per_seed(models, is_pentagon(models))
 
 
-def gain_in_full_recovery(tables: Tables) -> pd.Series:
-    return mean_over_saes(tables, SIMPLE, "full_recovery") - mean_over_saes(tables, PLAIN, "full_recovery")
+def gain_in_full_recovery(tables: Tables, sae: str, over: str) -> pd.Series:
+    return mean_over_saes(tables, sae, "full_recovery") - mean_over_saes(tables, over, "full_recovery")
 
 
 def excess_over_symmetric(tables: Tables, coefficient: str) -> pd.Series:
@@ -99,7 +100,35 @@ CLAIMS = [
                 ">=",
                 (10 / 16,),
             ),
-            Part("gain over no resampling", gain_in_full_recovery, ">", (0.0,)),
+            Part("gain over no resampling", lambda t: gain_in_full_recovery(t, SIMPLE, PLAIN), ">", (0.0,)),
+        ),
+    ),
+    Claim(
+        "A5.3",
+        SECTION,
+        ARENA,
+        "Resampling dead latents to badly reconstructed inputs leaves none dead and recovers as many features.",
+        (BASE, SIMPLE, ADVANCED),
+        ("sae_training_film", "sae_fraction_active", "sae_recovery"),
+        (
+            Part(
+                "share of autoencoders without a dead latent",
+                lambda t: share_of_saes(t, ADVANCED, "n_dead == 0"),
+                ">=",
+                (15 / 16,),
+            ),
+            Part(
+                "share that recover all five features",
+                lambda t: mean_over_saes(t, ADVANCED, "full_recovery"),
+                ">=",
+                (12 / 16,),
+            ),
+            Part(
+                "gain over simple resampling",
+                lambda t: gain_in_full_recovery(t, ADVANCED, SIMPLE),
+                ">=",
+                (-2 / 16,),
+            ),
         ),
     ),
     Claim(
@@ -107,11 +136,12 @@ CLAIMS = [
         SECTION,
         "Rajamanoharan et al. 2024 (Gated SAEs), section 3.1",
         "The L1 penalty biases magnitudes: reconstructions are shrunk.",
-        (BASE, PLAIN, SIMPLE),
+        (BASE, PLAIN, SIMPLE, ADVANCED),
         ("sae_shrinkage",),
         (
             Part("γ without resampling", lambda t: mean_over_saes(t, PLAIN, "gamma"), "<", (0.85,)),
             Part("γ with simple resampling", lambda t: mean_over_saes(t, SIMPLE, "gamma"), "<", (0.85,)),
+            Part("γ with advanced resampling", lambda t: mean_over_saes(t, ADVANCED, "gamma"), "<", (0.85,)),
         ),
     ),
     Claim(

@@ -12,9 +12,6 @@ says which tensors it has besides these or in their place. Those of fitted.py ar
 
 from dataclasses import fields
 
-import torch
-from torch import Tensor
-
 from superposition.saes.architecture import (
     EPSILON,
     Architecture,
@@ -32,6 +29,7 @@ from superposition.saes.matching_pursuit import MatchingPursuitSae
 from superposition.saes.matryoshka import MatryoshkaBatchTopKSae
 from superposition.saes.p_annealing import PAnnealingSae
 from superposition.saes.relu import ReluSae
+from superposition.saes.resampling import resample_advanced, resample_simple
 from superposition.saes.topk import BatchTopKSae, TopKSae
 
 __all__ = [
@@ -55,6 +53,7 @@ __all__ = [
     "normalise_decoder",
     "place_latents",
     "remember_decoder",
+    "resample_advanced",
     "resample_simple",
     "restrain_decoder",
 ]
@@ -85,24 +84,3 @@ def make_architecture(sae: dict) -> SparseCode:
     kind = ARCHITECTURES[sae["architecture"]]
     names = [field.name for field in fields(kind) if sae.get(field.name, "auto") != "auto"]
     return kind(**{name: sae[name] for name in names})
-
-
-@torch.no_grad()
-def resample_simple(
-    architecture: Architecture,
-    parameters: Parameters,
-    dead: Tensor,
-    scale: float,
-    generators: list[torch.Generator],
-) -> None:
-    """Restart every dead latent in a new random direction (ARENA 1.5.4, section 5), see `restart_latent`.
-
-    Args:
-        dead: (instances, n_latents) bool; the others are left as they are
-        generators: one per instance, so that an instance's draws do not depend on the other instances' dead
-    """
-    b_dec = parameters["b_dec"]
-    for instance, latent in dead.cpu().nonzero().tolist():
-        direction = torch.randn(b_dec.shape[-1], generator=generators[instance])
-        direction = (direction / direction.norm()).to(b_dec.device)
-        architecture.restart_latent(parameters, instance, latent, direction, scale)

@@ -42,6 +42,13 @@ class SparseCode(ABC):
         """W_enc, b_enc, W_dec, b_dec: where each latent looks and writes, in the form that all architectures share."""
         return {key: parameters[key] for key in ("W_enc", "b_enc", "W_dec", "b_dec")}
 
+    def thresholds(self, parameters: Parameters) -> Tensor:
+        """(instances, n_latents): what (h - b_dec) W_enc + b_enc of `weights` has to exceed for each latent to fire.
+
+        NaN for architectures whose latents have no threshold of their own.
+        """
+        return torch.full_like(self.weights(parameters)["b_enc"], float("nan"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture(SparseCode):

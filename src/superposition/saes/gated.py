@@ -100,5 +100,8 @@ class GatedSae(Architecture):
         own = {"W_enc": "W_gate", "b_enc": "b_gate", "W_dec": "W_dec", "b_dec": "b_dec"}
         return {key: parameters[name] for key, name in own.items()}
 
+    def thresholds(self, parameters: Parameters) -> Tensor:
+        return torch.zeros_like(parameters["b_gate"])
+
     def after_step(self, parameters: Parameters) -> None:
         parameters["W_dec"].copy_(normalise_decoder(parameters))

@@ -138,6 +138,9 @@ class JumpReluSae(LinearSae):
         name = "log_threshold" if self.threshold_scale == "log" else "threshold"
         parameters[name][instance, latent] = self._stored_threshold(own)
 
+    def thresholds(self, parameters: Parameters) -> Tensor:
+        return self.threshold(parameters)
+
     def after_step(self, parameters: Parameters) -> None:
         super().after_step(parameters)
         if self.threshold_scale == "direct" and "threshold" in parameters:

@@ -27,3 +27,6 @@ class ReluSae(LinearSae):
         reconstruction = self.squared_error(h, self.decode(parameters, z))
         sparsity = self.contribution(parameters, z).abs().sum(-1).mean(0)
         return Losses(reconstruction, sparsity, reconstruction + sparsity_penalty * sparsity, (z > 0).detach())
+
+    def thresholds(self, parameters: Parameters) -> Tensor:
+        return torch.zeros_like(parameters["b_enc"])
