@@ -68,7 +68,7 @@ def test_estimators_agree_with_finite_differences_of_the_expected_loss(bandwidth
     # One latent, tied: h ~ N(0, 1) is read as .8 h and written as h' = .64 h where that exceeds the threshold, else 0.
     # Samples on both sides of the threshold count, so the mean pseudo-gradient is right although the loss jumps.
     h = torch.randn(1_000_000, 1, 1, generator=torch_generator(0, "h"), dtype=torch.float64)
-    sae = JumpReluSae(0.1, bandwidth)
+    sae = JumpReluSae(threshold_init=0.1, bandwidth=bandwidth)
 
     def expected(threshold):
         parameters = {
