@@ -138,7 +138,8 @@ def list_coders(
 
     with torch.no_grad():
         b_dec = decode(torch.zeros(1, n_latents))
-        decoder = decode(torch.eye(n_latents)) - b_dec
+        lengths = (decode(torch.eye(n_latents)) - b_dec).norm(dim=1)  # of what is written, normalised or not
+    decoder = saes.normalise_decoder(weights)[0] * lengths[:, None]
     directions = weights["W_enc"][0].T.numpy(), decoder.numpy(), b_dec[0].numpy()
     modes = getattr(architecture, "modes", ())
     if not modes:
