@@ -10,17 +10,18 @@ PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+RUN_ALONE := PYTHONPATH=src python -m pipeline.run_alone
 
 .PHONY: paper test smoke bench check clean
 
 paper: .venv/installed
-	snakemake --cores $(CORES)
+	$(RUN_ALONE) --cores $(CORES) $(ARGS)
 
 test: .venv/installed
 	pytest $(ARGS)
 
 smoke: .venv/installed
-	snakemake --cores $(CORES) --configfile tests/config.yaml --directory .smoke
+	$(RUN_ALONE) --cores $(CORES) --configfile tests/config.yaml --directory .smoke
 
 bench: .venv/installed
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=src:. python -m benchmarks $(ARGS)

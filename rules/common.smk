@@ -20,6 +20,7 @@ sys.path.insert(0, str(SOURCE))
 
 from pipeline.configuration import ConfigurationError, load_configuration, load_yaml
 from pipeline.fingerprint import FingerprintError, fingerprint
+from pipeline.folder_lock import FolderHeldError, hold_folder, tidy_folder
 from pipeline.work import work_behind, work_of_finite_data, work_of_saes
 from scripts.reads import list_reads
 
@@ -48,6 +49,22 @@ try:
     config = load_configuration(config, PROJECT / "schemas/config.schema.yaml", PROJECT)
 except ConfigurationError as error:
     stop(error)
+
+
+LOCKS = []  # the lock of the folder, once the run has started; nothing else keeps it from being freed
+
+
+# Before the first job, never in a dry run, and not in the Snakemakes that run single jobs of a cluster.
+onstart:
+    try:
+        LOCKS.append(hold_folder(Path.cwd()))
+    except FolderHeldError as error:
+        stop(error)
+
+
+onsuccess:
+    tidy_folder(*LOCKS)
+
 
 TOY_MODELS, SAES, FINITE_DATA = config["toy_models"], config["saes"], config["finite_data"]
 FIGURES = config["figures"]
