@@ -1,6 +1,6 @@
-"""A real Slurm cluster on one machine: munged, slurmctld and a slurmd for each node, all on loopback, with made-up GPUs.
+"""A real Slurm cluster on one machine: munged, slurmctld and a slurmd for each node, on loopback, with made-up GPUs.
 
-Everything lies in one folder, runs as the user who starts it, and is stopped by the process ids that were noted. Nothing
+All of it lies in one folder, runs as the user who starts it, and is stopped by the process ids that were noted. Nothing
 under /etc is read or changed. The nodes share the machine's cores, but claim more, so that jobs wait for GPUs alone.
 """
 
@@ -44,7 +44,6 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-GresTypes=gpu
 MpiDefault=none
 ReturnToService=2
 SlurmdTimeout=10
@@ -53,8 +52,8 @@ KillWait=2
 SchedulerParameters=sched_interval=1,bf_interval=2,batch_sched_delay=0
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-PartitionName=tests Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
+PARTITION = "PartitionName=tests Nodes=ALL Default=YES MaxTime=INFINITE State=UP"
 
 
 def find_missing() -> list[str]:
@@ -104,15 +103,17 @@ class SlurmCluster:
         controller_port, *ports = find_free_ports(1 + len(self.nodes))
         values = {"host": host, "controller_port": controller_port, "user": getpass.getuser(), "folder": self.folder}
         lines, devices = [CONFIGURATION.strip().format(**values)], []
+        if any(self.gpus):
+            lines.append("GresTypes=gpu")
         for node, gpus, port in zip(self.nodes, self.gpus, ports, strict=True):
             address = f"NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
-            lines.append(f"NodeName={node} {address} CPUs=16 RealMemory=200000 Gres=gpu:{gpus}")
+            lines.append(f"NodeName={node} {address} CPUs=16 RealMemory=200000" + (f" Gres=gpu:{gpus}" if gpus else ""))
             for index in range(gpus):
                 # Slurm wants a character device; a link to one will do, whose last digits become the GPU's index.
                 device = self.folder / f"devices/{node}-gpu{index}"
                 device.symlink_to("/dev/null")
                 devices.append(f"NodeName={node} Name=gpu File={device}")
-        (self.folder / "etc/slurm.conf").write_text("\n".join(lines) + "\n")
+        (self.folder / "etc/slurm.conf").write_text("\n".join([*lines, PARTITION]) + "\n")
         (self.folder / "etc/gres.conf").write_text("\n".join(devices) + "\n")
         # snakemake-executor-plugin-slurm-jobstep drops SLURM_CONF before it calls srun.
         srun = shutil.which("srun", path=self.environment["PATH"])
@@ -165,7 +166,7 @@ class SlurmCluster:
 
     def crash(self, node: str) -> None:
         """As a power cut: the daemon of the node and all processes of its jobs are killed at once."""
-        processes = [self.daemons[node], *self._steps(node)]
+        processes = [self.daemons[node], *self.find_steps(node)]
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.suspend()  # first, so that no parent tells Slurm of the death of its child
@@ -189,7 +190,7 @@ class SlurmCluster:
         finally:
             self.daemons[CONTROLLER].resume()
 
-    def _steps(self, node: str) -> list[psutil.Process]:
+    def find_steps(self, node: str) -> list[psutil.Process]:
         """The processes with which Slurm watches over the jobs of a node: those that have its log open."""
         log = self.folder / f"logs/slurmd-{node}.log"
         steps = []
@@ -207,7 +208,7 @@ class SlurmCluster:
         with contextlib.suppress(subprocess.TimeoutExpired, TimeoutError):
             self.call("scancel", "--me")
             wait_for(lambda: not self.list_jobs(states="RUNNING,COMPLETING,CONFIGURING"), "jobs to end", 10)
-        leftover = [step for node in self.nodes for step in self._steps(node)]
+        leftover = [step for node in self.nodes for step in self.find_steps(node)]
         leftover += [child for step in leftover for child in _descendants(step)]
         for name in reversed(list(self.daemons)):  # munged last: the others need it to say goodbye
             _send(self.daemons[name], signal.SIGTERM)
