@@ -142,9 +142,9 @@ def leave_lock(folder, host):
 
 def test_the_lock_of_a_killed_run_is_removed(tmp_path, commands):
     leave_lock(tmp_path, socket.gethostname())
-    arguments = ["--cores", "1", "--directory", str(tmp_path)]
+    arguments = ["--cores", "1", "--directory", str(tmp_path), "--", "results/paper.pdf"]
     run_alone.run_alone(arguments)
-    assert commands == [["-m", "snakemake", *arguments, "--unlock"], ["-m", "snakemake", *arguments]]
+    assert commands == [["-m", "snakemake", "--unlock", *arguments], ["-m", "snakemake", *arguments]]
     assert not is_free(tmp_path)  # the process has it still
 
 

@@ -19,13 +19,13 @@ from pipeline.folder_lock import HANDED_OVER, FolderLock
 def run_alone(arguments: list[str]) -> None:
     """Become Snakemake, with the lock of the folder; SystemExit with one line if another run works there."""
     folder = find_folder(arguments)
-    command = [sys.executable, "-m", "snakemake", *arguments]
+    snakemake = [sys.executable, "-m", "snakemake"]
     try:
         lock = FolderLock(folder)
         alone = lock.take_alone()
     except OSError as error:
         print(f"{folder}: cannot be locked ({error.strerror}): start no second run here", file=sys.stderr)
-        os.execv(sys.executable, command)
+        os.execv(sys.executable, [*snakemake, *arguments])
     if not alone:
         sys.exit(str(lock.refuse()))
     if any((folder / ".snakemake/locks").glob("*")):
@@ -33,14 +33,14 @@ def run_alone(arguments: list[str]) -> None:
         if elsewhere:
             lock.release()
             sys.exit(f"{folder}: locked by a run on {', '.join(elsewhere)}: once it has ended, run snakemake --unlock")
-        unlocking = subprocess.run([*command, "--unlock"], stdout=subprocess.DEVNULL)
+        unlocking = subprocess.run([*snakemake, "--unlock", *arguments], stdout=subprocess.DEVNULL)
         if unlocking.returncode:
             sys.exit(unlocking.returncode)
     lock.clear_leftovers()
     lock.sign()
     os.set_inheritable(lock.file.fileno(), True)  # Snakemake itself has the lock then, and frees it when it dies
     os.environ[HANDED_OVER] = str(lock.file.fileno())
-    os.execv(sys.executable, command)
+    os.execv(sys.executable, [*snakemake, *arguments])
 
 
 def find_folder(arguments: list[str]) -> Path:
