@@ -21,6 +21,7 @@ sys.path.insert(0, str(SOURCE))
 from pipeline.configuration import ConfigurationError, load_configuration, load_yaml
 from pipeline.fingerprint import FingerprintError, fingerprint
 from pipeline.folder_lock import FolderHeldError, hold_folder, tidy_folder
+from pipeline.records import find_unrecorded
 from pipeline.work import work_behind, work_of_finite_data, work_of_saes, work_of_toy_models
 from scripts.reads import list_reads
 
@@ -50,6 +51,13 @@ try:
 except ConfigurationError as error:
     stop(error)
 
+
+UNRECORDED = None if {"--touch", "-t"} & {*sys.argv} else find_unrecorded(Path.cwd())
+if UNRECORDED:
+    stop(
+        f"{UNRECORDED}: no result here has a record in .snakemake/metadata, so none can be held against the configuration;"
+        " allowed are results with that folder; `snakemake --cores 1 --touch --forceall` takes them as they are"
+    )
 
 LOCKS = []  # the lock of the folder, once the run has started; nothing else keeps it from being freed
 

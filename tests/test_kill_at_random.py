@@ -1,4 +1,4 @@
-"""A run that is killed again and again, at any moment and in any part, ends with the bits of one that was left alone."""
+"""A run that is killed again and again, at any moment, ends with the bits of one that was left alone."""
 
 import contextlib
 import os
