@@ -1,5 +1,6 @@
 # make paper   the whole paper, from config.yaml to results/paper.pdf, on all cores
-# make test    every test
+# make test    the tests
+# make test-cluster   those that take long: on a Slurm started for them, and of runs killed again and again
 # make report  results/report.html: the paper, every figure and film, the claims, the jobs, in one file to send around
 # make smoke   the tiny twin of the paper: the same jobs, smaller, in .smoke/
 # make bench   the speed of every kind of training against a textbook loop, in results/benchmark.parquet
@@ -9,23 +10,39 @@
 
 PYTHON ?= python3
 CORES ?= all
+PROFILE ?= default
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+ifeq ($(PROFILE),slurm)
+export PATH := $(CURDIR)/profiles/slurm/bin:$(PATH)
+endif
+RUN_ALONE := PYTHONPATH=src python -m pipeline.run_alone
 
-.PHONY: paper report test smoke bench check clean
+.PHONY: paper report test test-cluster cluster smoke bench check clean
 
+ifeq ($(PROFILE),default)
 paper: .venv/installed
-	snakemake --cores $(CORES)
+	$(RUN_ALONE) --cores $(CORES) $(ARGS)
+else
+paper: .venv/cluster
+	$(RUN_ALONE) --workflow-profile profiles/$(PROFILE) $(ARGS)
+endif
 
 report: .venv/installed
-	snakemake --cores $(CORES) present
+	$(RUN_ALONE) --cores $(CORES) present
 	snakemake --report results/report.html present
 
 test: .venv/installed
 	pytest $(ARGS)
 
+test-cluster: cluster
+	TEST_LONG=1 pytest tests/cluster tests/test_kill_at_random.py $(ARGS)
+
+cluster: .venv/cluster
+	tests/cluster/install
+
 smoke: .venv/installed
-	snakemake --cores $(CORES) --configfile tests/config.yaml --directory .smoke
+	$(RUN_ALONE) --cores $(CORES) --configfile tests/config.yaml --directory .smoke
 
 bench: .venv/installed
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONPATH=src:. python -m benchmarks $(ARGS)
@@ -40,6 +57,10 @@ check: .venv/installed
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}: name another with PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $@
+
+.venv/cluster: .venv/installed requirements-cluster.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-cluster.lock
 	@touch $@
 
 clean:

@@ -11,6 +11,7 @@ rule judge_claims:
         claims="results/claims.parquet",
     log:
         "results/logs/judge_claims.log",
+    localrule: True
     conda:
         "../environment.yml"
     params:

@@ -20,7 +20,9 @@ sys.path.insert(0, str(SOURCE))
 
 from pipeline.configuration import ConfigurationError, load_configuration, load_yaml, source_of
 from pipeline.fingerprint import FingerprintError, fingerprint
-from pipeline.work import work_behind, work_of_finite_data, work_of_saes
+from pipeline.folder_lock import FolderHeldError, hold_folder, tidy_folder
+from pipeline.records import find_unrecorded
+from pipeline.work import work_behind, work_of_finite_data, work_of_saes, work_of_toy_models
 from scripts.reads import list_reads
 
 CONFIGURATION = PROJECT / "config.yaml"
@@ -48,6 +50,29 @@ try:
     config = load_configuration(config, PROJECT / "schemas/config.schema.yaml", PROJECT)
 except ConfigurationError as error:
     stop(error)
+
+
+UNRECORDED = None if {"--touch", "-t"} & {*sys.argv} else find_unrecorded(Path.cwd())
+if UNRECORDED:
+    stop(
+        f"{UNRECORDED}: no result here has a record in .snakemake/metadata, so none can be held against the configuration;"
+        " allowed are results with that folder; `snakemake --cores 1 --touch --forceall` takes them as they are"
+    )
+
+LOCKS = []  # the lock of the folder, once the run has started; nothing else keeps it from being freed
+
+
+# Before the first job, never in a dry run, and not in the Snakemakes that run single jobs of a cluster.
+onstart:
+    try:
+        LOCKS.append(hold_folder(Path.cwd()))
+    except FolderHeldError as error:
+        stop(error)
+
+
+onsuccess:
+    tidy_folder(*LOCKS)
+
 
 TOY_MODELS, SAES, FINITE_DATA = config["toy_models"], config["saes"], config["finite_data"]
 DICTIONARIES = config["dictionaries"]
@@ -277,6 +302,39 @@ def priority_of_dictionary(wildcards):
 
 def priority_of_finite_data(wildcards):
     return math.log2(work_of_finite_data(FINITE_DATA[wildcards.finite_data]))
+
+
+# What a job asks of a cluster, from what the paper's jobs took on a CPU (LOG.md): twice the memory of the largest, and the
+# time that the slowest engine would need at half its speed. A job that was killed for either gets twice as much.
+
+
+def double(attempt, amount):
+    return amount * 2 ** (attempt - 1)
+
+
+def mem_mb(wildcards, attempt):
+    return double(attempt, 4_000)
+
+
+def minutes(wildcards, attempt):
+    return double(attempt, 20)
+
+
+def minutes_for(products, per_second, attempt):
+    return double(attempt, 20 + math.ceil(products / per_second / 60))
+
+
+def minutes_of_toy_models(wildcards, attempt):
+    return minutes_for(work_of_toy_models(TOY_MODELS[wildcards.experiment]), 5e8, attempt)
+
+
+def minutes_of_saes(wildcards, attempt):
+    sae = SAES[wildcards.sae]
+    return minutes_for(work_of_saes(sae, TOY_MODELS[sae["toy_model"]]), 5e8, attempt)
+
+
+def minutes_of_finite_data(wildcards, attempt):
+    return minutes_for(work_of_finite_data(FINITE_DATA[wildcards.finite_data]), 5e9, attempt)
 
 
 def checkpoint_of_finite_data(wildcards):

@@ -17,6 +17,9 @@ rule sample_features:
     priority: priority_of_toy_models
     conda:
         "../environment.yml"
+    resources:
+        mem_mb=mem_mb,
+        runtime=minutes,
     params:
         spec=specify("sample_features", describe_samples),
         python=python,
@@ -36,6 +39,9 @@ rule sample_training_sets:
     priority: priority_of_finite_data
     conda:
         "../environment.yml"
+    resources:
+        mem_mb=mem_mb,
+        runtime=minutes,
     params:
         spec=specify("sample_training_sets", describe_training_sets),
         python=python,

@@ -12,6 +12,7 @@ rule draw_figure:
         png="results/figures/{figure}.png",
     log:
         "results/logs/draw_figure/{figure}.log",
+    localrule: True
     conda:
         "../environment.yml"
     params:
@@ -31,6 +32,7 @@ rule draw_film:
         gif="results/figures/{figure}.gif",
     log:
         "results/logs/draw_film/{figure}.log",
+    localrule: True
     conda:
         "../environment.yml"
     params:

@@ -23,6 +23,9 @@ rule measure_toy_models:
         "results/logs/measure_toy_models/{experiment}/{seed}.tsv"
     conda:
         "../environment.yml"
+    resources:
+        mem_mb=mem_mb,
+        runtime=minutes,
     params:
         spec=specify(
             "measure_toy_models",
@@ -54,6 +57,9 @@ rule measure_saes:
         "results/logs/measure_saes/{sae}/{seed}.tsv"
     conda:
         "../environment.yml"
+    resources:
+        mem_mb=mem_mb,
+        runtime=minutes,
     params:
         spec=specify("measure_saes", describe_saes, ["saes", "latents", "single_feature_responses", "absorption"]),
         python=python,
@@ -79,6 +85,9 @@ rule measure_finite_data:
         "results/logs/measure_finite_data/{finite_data}/{seed}.tsv"
     conda:
         "../environment.yml"
+    resources:
+        mem_mb=mem_mb,
+        runtime=minutes,
     params:
         spec=specify(
             "measure_finite_data", describe_finite_data, ["finite_models", "finite_features", "training_points"]

@@ -18,6 +18,8 @@ rule train_toy_models:
         "../environment.yml"
     resources:
         gpu=1,
+        mem_mb=mem_mb,
+        runtime=minutes_of_toy_models,
     params:
         spec=specify("train_toy_models", describe_toy_models, ["training_history"]),
         python=python,
@@ -43,6 +45,8 @@ rule train_on_finite_data:
         "../environment.yml"
     resources:
         gpu=1,
+        mem_mb=mem_mb,
+        runtime=minutes_of_finite_data,
     params:
         spec=specify("train_on_finite_data", describe_finite_data, ["finite_history"]),
         checkpoint=checkpoint_of_finite_data,

@@ -14,6 +14,7 @@ rule typeset_paper:
         numbers="results/paper.json",
     log:
         "results/logs/typeset_paper.log",
+    localrule: True
     conda:
         "../environment.yml"
     params:

@@ -21,6 +21,8 @@ rule fit_saes:
         "../environment.yml"
     resources:
         gpu=1,
+        mem_mb=mem_mb,
+        runtime=minutes_of_saes,
     params:
         spec=specify("fit_saes", describe_saes, ["sae_history"]),
         python=python,

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -153,6 +154,33 @@ def test_killed_job_gives_its_slot_back(gpus):
         holder.kill()
         holder.stdout.close()
         holder.wait(10)
+
+
+def test_jobs_that_wait_take_the_slots_of_killed_ones(gpus):
+    """Four processes on two devices, of which those that hold one are killed, one after the other."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", HOLD, str(gpus)]
+    waiting = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(4)]
+    jobs, held = list(waiting), {}
+    try:
+        while waiting:
+            ready = select.select([job.stdout for job in waiting], [], [], 60)[0]
+            assert ready, "nobody takes a free slot"
+            for job in [job for job in waiting if job.stdout in ready]:
+                device = job.stdout.readline().strip()
+                assert device not in held
+                held[device] = job
+                waiting.remove(job)
+            if len(held) == 2 and waiting:
+                device, job = held.popitem()
+                job.kill()
+                job.wait(10)
+    finally:
+        for job in jobs:
+            job.kill()
+            job.wait(10)
+            job.stdout.close()
+    assert sorted(held) == ["cuda:0", "cuda:1"]
 
 
 def test_devices_of_other_slurm_jobs_are_not_waited_for(gpus, monkeypatch):

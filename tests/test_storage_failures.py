@@ -2,12 +2,15 @@
 
 import os
 import stat
+import subprocess
+import sys
 
 import pyarrow.dataset
 import pytest
 import safetensors.torch
 import torch
 from sample_table import SCHEMA, frame
+from workflow_runs import ROOT
 
 from superposition import storage
 from superposition.storage import StorageError, atomic_path, load_table, load_tensors, save_table, save_tensors
@@ -63,6 +66,35 @@ def test_full_disk_leaves_what_was_there(tmp_path, monkeypatch, owner, writer, s
     with pytest.raises(OSError, match="No space left"):
         save(path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == ({"result": before} if before else {})
+
+
+FULL_DISK = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as on a full disk, the system refuses to write on, and no more
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+import pandas, torch
+from superposition.storage import StorageError, save_table, save_tensors
+try:
+    if sys.argv[1] == "tensors":
+        save_tensors({"W": torch.ones(10_000)}, sys.argv[2])
+    else:
+        schema = {"table": "t", "key": ["x"], "columns": {"x": {"type": "int64"}}}
+        frame = pandas.DataFrame({"x": torch.randperm(10_000).numpy()})
+        save_table(frame, sys.argv[2], schema)
+except (OSError, StorageError) as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("kind", ["tensors", "table"])
+def test_refusal_of_the_system_is_one_line(tmp_path, kind):
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-c", FULL_DISK, kind, str(tmp_path / "result")]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert run.stderr == ""
+    assert len(run.stdout.splitlines()) == 1
+    assert "File too large" in run.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_interrupt_leaves_nothing(tmp_path):

@@ -66,14 +66,15 @@ def _umask() -> int:
 
 
 def save_tensors(tensors: "dict[str, Tensor]", path: str | Path, metadata: dict | None = None) -> None:
+    """StorageError if the system refuses to write, as when the disk is full."""
     from safetensors.torch import save_file
 
     with atomic_path(path) as temporary:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            temporary,
-            metadata={"provenance": json.dumps(metadata or {}, sort_keys=True)},
-        )
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        try:
+            save_file(tensors, temporary, metadata={"provenance": json.dumps(metadata or {}, sort_keys=True)})
+        except SafetensorError as error:
+            raise StorageError(f"{path}: cannot be written ({error})") from error
 
 
 def load_tensors(path: str | Path) -> "dict[str, Tensor]":

@@ -1,0 +1,68 @@
+"""What a run that was killed leaves running: jobs that nobody waits for.
+
+Their results would be made again in any case, and after an edit they would be those of the old code or configuration.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+SECONDS_TO_END = 10
+SLURM_JOBS = "superposition-unattended"  # how profiles/slurm names its jobs, which no later run takes over
+
+
+def end_jobs(folder: Path, groups: set[int]) -> list[int]:
+    """End the jobs of killed runs in `folder`, known by the process groups of those runs; returns their process ids."""
+    jobs = [process for process in psutil.process_iter() if _is_job(process, folder, groups)]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in jobs:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        if not psutil.wait_procs(jobs, timeout=SECONDS_TO_END)[1]:
+            break
+    return [process.pid for process in jobs]
+
+
+def _is_job(process: psutil.Process, folder: Path, groups: set[int]) -> bool:
+    try:
+        return (
+            os.getpgid(process.pid) in groups
+            and Path(process.cwd()) == folder
+            and "--spec" in process.cmdline()  # its shell, which has it within one long word, ends with it
+        )
+    except (psutil.Error, OSError):  # another user's, or gone by now
+        return False
+
+
+def cancel_slurm_jobs(folder: Path) -> list[str]:
+    """Cancel the Slurm jobs that a run with profiles/slurm has left in `folder`, and wait until they have ended.
+
+    Returns their ids; none where there is no Slurm. The next run would submit them a second time, beside the first.
+    """
+    jobs = list_slurm_jobs(folder)
+    if jobs:
+        subprocess.run(["scancel", *jobs], check=False, capture_output=True)
+        while list_slurm_jobs(folder):
+            time.sleep(1)
+    return jobs
+
+
+def list_slurm_jobs(folder: Path) -> list[str]:
+    command = ["squeue", "--noheader", "--me", "--format=%i|%j|%Z"]  # pending, running and completing ones
+    try:
+        listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    rows = [line.split("|", 2) for line in listing.splitlines()]
+    return [job for job, name, place in rows if name.startswith(SLURM_JOBS) and Path(place) == folder]
+
+
+def remove_temporary_files(results: Path) -> None:
+    """Remove the files that killed jobs were writing, none of which will ever take the place of a result."""
+    for path in results.rglob(".*.tmp"):
+        path.unlink(missing_ok=True)
