@@ -14,6 +14,8 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/specifications.smk"
+include: "rules/costs.smk"
 include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/saes.smk"
