@@ -61,13 +61,8 @@ MATRYOSHKA = {"architecture": "matryoshka_batchtopk", "k": 1.5}
         ),
         (
             MATRYOSHKA,
-<<<<<<< HEAD
             "prefixes is missing: allowed are widths, or how many; the architecture 'matryoshka_batchtopk' must have"
             " it",
-=======
-            "prefixes is missing: allowed are widths, or how many; the architecture "
-            "'matryoshka_batchtopk' must have it",
->>>>>>> arch
         ),
         (
             MATRYOSHKA | {"prefixes": [2, 1, 5]},
