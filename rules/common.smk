@@ -52,11 +52,18 @@ LOCKS = []  # the lock of the folder, once the run has started; nothing else kee
 
 
 # Before the first job, never in a dry run, and not in the Snakemakes that run single jobs of a cluster.
+#
+# Snakemake's default limit of 100 jobs a second makes it look for work again a second after each look, and it looks after
+# every job that ends: after N jobs it looks N times a second, for ever, through all inputs of all jobs that are ready. Near
+# the end of the paper that took a whole core.
 onstart:
     try:
         LOCKS.append(hold_folder(Path.cwd()))
     except FolderHeldError as error:
         stop(error)
+    limit = getattr(workflow.scheduler.job_rate_limiter, "max_jobs", None)
+    if limit == 100:
+        workflow.scheduler.job_rate_limiter = None
 
 
 onsuccess:
