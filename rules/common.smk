@@ -271,6 +271,12 @@ def double(attempt, amount):
     return amount * 2 ** (attempt - 1)
 
 
+def gpu(wildcards):
+    """One; but where Slurm runs the job, what it was given, for `--resources gpu=0` does not reach the Snakemake there."""
+    given = any(name in os.environ for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_GPUS_ON_NODE"))
+    return int(workflow.is_main_process or "SLURM_JOB_ID" not in os.environ or given)
+
+
 def mem_mb(wildcards, attempt):
     return double(attempt, 4_000)
 
