@@ -1,6 +1,7 @@
 # What a job costs: which go first, and what each asks of a cluster. Nothing here repeats a job.
 
 import math
+import os
 
 from pipeline.work import work_behind, work_of_finite_data, work_of_saes, work_of_toy_models
 
@@ -30,6 +31,12 @@ def priority_of_finite_data(wildcards):
 
 def double(attempt, amount):
     return amount * 2 ** (attempt - 1)
+
+
+def gpu(wildcards):
+    """One; but where Slurm runs the job, what it was given, for `--resources gpu=0` does not reach the Snakemake there."""
+    given = any(name in os.environ for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_GPUS_ON_NODE"))
+    return int(workflow.is_main_process or "SLURM_JOB_ID" not in os.environ or given)
 
 
 def mem_mb(wildcards, attempt):

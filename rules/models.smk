@@ -17,7 +17,7 @@ rule train_toy_models:
     conda:
         "../environment.yml"
     resources:
-        gpu=1,
+        gpu=gpu,
         mem_mb=mem_mb,
         runtime=minutes_of_toy_models,
     params:
@@ -44,7 +44,7 @@ rule train_on_finite_data:
     conda:
         "../environment.yml"
     resources:
-        gpu=1,
+        gpu=gpu,
         mem_mb=mem_mb,
         runtime=minutes_of_finite_data,
     params:

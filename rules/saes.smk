@@ -20,7 +20,7 @@ rule fit_saes:
     conda:
         "../environment.yml"
     resources:
-        gpu=1,
+        gpu=gpu,
         mem_mb=mem_mb,
         runtime=minutes_of_saes,
     params:

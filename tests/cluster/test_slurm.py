@@ -23,7 +23,7 @@ def test_a_cluster_gives_the_same_bits(profile, workload, local_run):
     for first, second in itertools.combinations(trainings, 2):
         apart = first.end <= second.start or second.end <= first.start
         assert apart or first.node != second.node
-    assert {training.gpu for training in trainings} == {"0"}
+    assert {(training.asked, training.gpu) for training in trainings} == {(1, "0")}
     requests = [job[1:] for job in workload.cluster.list_jobs("%m", "%l", states="all")]
     assert {memory for memory, _ in requests} == {"4000M"}
     assert {limit for _, limit in requests} == {"20:00", "21:00"}  # the latter for jobs that train
@@ -42,7 +42,7 @@ def test_a_cluster_without_gpus_will_do(profile, cluster_sources, cluster_folder
         workload.stop()
         cluster.stop()
     assert_one_result(workload, local_run)
-    assert [training.gpu for training in workload.list_trainings()] == ["-"]
+    assert [(training.asked, training.gpu) for training in workload.list_trainings()] == [(0, "-")]
 
 
 def start_one(workload: Workload, profile: str, seconds: float):

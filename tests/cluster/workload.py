@@ -33,9 +33,9 @@ NOTE = """
 def _note(event):
     where = [os.environ.get(name, "-") for name in ("SLURMD_NODENAME", "SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES")]
     import sys
-    job = sys.argv[sys.argv.index("--weights") + 1]
+    job, gpus = (sys.argv[sys.argv.index(option) + 1] for option in ("--weights", "--gpus"))
     with open(os.environ["TEST_EVENTS"], "a") as file:
-        file.write(" ".join([event, job, str(time.time()), *where]) + "\\n")
+        file.write(" ".join([event, job, str(time.time()), gpus, *where]) + "\\n")
 """
 
 
@@ -46,6 +46,7 @@ class Training:
     weights: str
     start: float
     end: float
+    asked: int  # GPUs
     node: str
     job: str
     gpu: str
@@ -117,17 +118,17 @@ class Workload:
     def list_trainings(self) -> list[Training]:
         started, trainings = {}, []
         for line in self._read_events():
-            event, weights, moment, node, job, gpu = line.split()
+            event, weights, moment, asked, node, job, gpu = line.split()
             if event == "start":
                 started[weights, job] = float(moment)
             else:
-                trainings.append(Training(weights, started[weights, job], float(moment), node, job, gpu))
+                trainings.append(Training(weights, started[weights, job], float(moment), int(asked), node, job, gpu))
         return trainings
 
     def list_jobs_of_trainings(self) -> dict[str, list[str]]:
         """Weights -> the Slurm jobs in which their training was started, the first one first."""
         jobs: dict[str, list[str]] = {}
-        for event, weights, _, _, job, _ in map(str.split, self._read_events()):
+        for event, weights, _, _, _, job, _ in map(str.split, self._read_events()):
             if event == "start":
                 jobs.setdefault(weights, []).append(job)
         return jobs
