@@ -1,4 +1,4 @@
-"""Claims on architectures of autoencoders of a random dictionary: bias, error where equally many latents fire, recovery."""
+"""Claims on architectures of autoencoders of a random dictionary: bias, error at equal L0, recovery."""
 
 import pandas as pd
 
@@ -143,5 +143,29 @@ CLAIMS = [
         (BATCHTOPK,),
         (),
         (Part("largest relative change of L0", threshold_error, "<=", (0.05,)),),
+    ),
+    Claim(
+        "S-frozen",
+        SECTION,
+        "Korznikov et al. 2026",
+        "A decoder of frozen random directions explains variance and recovers nothing.",
+        (BATCHTOPK, FROZEN),
+        ("benchmark_scores",),
+        (
+            Part("explained variance", lambda t: 1 - at_true_l0(t, FROZEN, "fvu"), ">=", (0.5,), origin="calibrated"),
+            Part(
+                "features recovered at a cosine above 0.9",
+                lambda t: at_true_l0(t, FROZEN, "n_recovered_90"),
+                "<=",
+                (1.0,),
+                origin="calibrated",
+            ),
+            Part(
+                "F1, less that of the trained decoder",
+                lambda t: at_true_l0(t, FROZEN, "f1") - at_true_l0(t, BATCHTOPK, "f1"),
+                "<",
+                (0.0,),
+            ),
+        ),
     ),
 ]
