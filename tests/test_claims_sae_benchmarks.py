@@ -15,8 +15,10 @@ CLAIMS = [*sae_dictionary_size.CLAIMS, *sae_pareto.CLAIMS]
 SEEDS = (0, 1, 2)
 
 
-def judge(tables):
-    return judge_claims(CLAIMS, tables, {*CONFIG["saes"]}).set_index(["claim", "part"])
+def judge(tables, *claims: str):
+    """The verdicts on all claims, or on some."""
+    chosen = [claim for claim in CLAIMS if not claims or claim.id in claims]
+    return judge_claims(chosen, tables, {*CONFIG["saes"]}).set_index(["claim", "part"])
 
 
 def of(name: str, more: str = "") -> str:
@@ -101,7 +103,7 @@ def test_every_part_can_be_broken():
 
 @pytest.mark.parametrize("key", BREAKING, ids=lambda key: f"{key[0]}-{key[1]}")
 def test_part_fails_on_tables_that_break_it(key):
-    assert judge(BREAKING[key](make_benchmark())).loc[key, "verdict"] == "failed"
+    assert judge(BREAKING[key](make_benchmark()), key[0]).loc[key, "verdict"] == "failed"
 
 
 def test_fronts_are_compared_where_equally_many_latents_fire():
@@ -116,13 +118,13 @@ def test_fronts_are_compared_where_equally_many_latents_fire():
 
 def test_fronts_without_a_common_range_are_not_compared():
     tables = scale(of("batchtopk"), "l0", 1000.0)(make_benchmark())
-    row = judge(tables).loc[("S7-batchtopk", 0)]
+    row = judge(tables, "S7-batchtopk").loc[("S7-batchtopk", 0)]
     assert row["verdict"] == "not measured"
 
 
 def test_undefined_bias_is_not_passed_over():
     tables = change("saes", of("topk", "point == 0 and seed == 1"), gamma=np.nan)(make_benchmark())
-    row = judge(tables).loc[("S6-topk", 0)]
+    row = judge(tables, "S6-topk").loc[("S6-topk", 0)]
     assert (row["verdict"], row["n_seeds"]) == ("not measured", 2)
 
 
