@@ -86,7 +86,7 @@ BREAKING = {
     ("S7-batchtopk", 1): change("saes", of("batchtopk", "l0 == 5"), l0_std=0.0),
     ("S7-batchtopk", 2): change("saes", of("batchtopk", "l0 == 5"), l0_correlation=0.5),
     ("S7-threshold", 0): scale(of("batchtopk", "mode == 'threshold' and point == 4"), "l0", 1.06),
-    ("S-frozen", 0): change("saes", of("frozen", "l0 == 5"), fvu=0.6),
+    ("S-frozen", 0): change("saes", of("frozen", "l0 == 5"), fvu=0.8),
     ("S-frozen", 1): change("saes", of("frozen", "l0 == 5"), n_recovered_90=2),
     ("S-frozen", 2): change("saes", of("frozen", "l0 == 5"), f1=0.7),
 }
