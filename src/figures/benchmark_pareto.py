@@ -27,7 +27,8 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
                 draw_curve(ax, means[means["sae"] == other], "fvu", FAINT, linewidth=0.8, zorder=1)
             draw_curve(ax, means[means["sae"] == name], "fvu", colors[name], zorder=3)
             ax.set_title(title, color=colors[name])
-            scale(ax, means)
+            scale(ax, means, named=ax is axes[0])
+            ax.set_yscale("log")
         for ax in axes[len(titles) :]:
             ax.set_axis_off()
         figure.supxlabel("active latents per sample, $L_0$", fontsize="medium")
@@ -35,17 +36,18 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         return figure
 
 
-def scale(ax: Axes, means: pd.DataFrame) -> None:
-    """Logarithmic axes, with a line at the mean number of features present."""
+def scale(ax: Axes, means: pd.DataFrame, named: bool) -> None:
+    """A logarithmic axis of L0, with a line at the mean number of features present, which says so if `named`."""
     true_l0 = means["true_l0"].mean()
-    ax.set(xscale="log", yscale="log")
+    ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(10, subs=(1, 3)))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.axvline(true_l0, color=GREY, linewidth=0.8, linestyle=DASHES, zorder=0)
-    text = {"color": GREY, "fontsize": SMALL, "rotation": 90, "va": "top", "ha": "left"}
-    place = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
-    ax.annotate("features present", (true_l0, 1), (2, 0), **place, **text)
+    if named:
+        text = {"color": GREY, "fontsize": SMALL, "rotation": 90, "va": "bottom", "ha": "right"}
+        place = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
+        ax.annotate("features present", (true_l0, 0), (-1, 3), **place, **text)
 
 
 if __name__ == "__main__":
