@@ -84,3 +84,8 @@ def test_what_departs_from_the_plain_model_is_told():
     assert toy["probability"] == "1 (of an anticorrelated set)"
     assert toy["importance"] == "uniform; the last × 1, 2"
     assert configurations({"features": {"last_probability": 0.5}})[0]["probability"] == "1; the last × 0.5"
+
+
+def test_a_dictionary_that_is_not_trained_says_what_it_was_fitted_to():
+    block = {"architecture": "pca", "k": 3, "n_latents": 2, "fit_samples": 20_000}
+    assert configurations(autoencoder=block)[1]["training"] == "fitted to 20,000 samples"

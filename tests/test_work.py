@@ -42,3 +42,8 @@ def test_long_jobs_start_first(fresh):
     started = re.findall(r"(Drawing|Training|Fitting) .* of (\w+), seed", run.stderr)
     assert [name for verb, name in started if verb == "Training"] == ["five_in_two_sparse", "five_in_two"]
     assert [name for verb, name in started if verb == "Fitting"] == ["relu_no_resampling", "relu_simple_resampling"]
+
+
+def test_the_work_of_what_is_not_trained_is_that_of_its_samples():
+    fitted = sae(architecture="pca", k=1, n_latents=2, fit_samples=500)
+    assert work_of_saes(fitted, EXPERIMENT) == 2 * 500 * 2 * 2

@@ -2,6 +2,7 @@
 
 import math
 
+from pipeline.architectures import FITTED
 from pipeline.configuration import count_instances, source_of
 
 
@@ -49,4 +50,6 @@ def work_behind(name: str, config: dict) -> int:
 
 
 def _samples(block: dict) -> int:
+    if block.get("architecture") in FITTED:
+        return count_instances(block) * block["fit_samples"]
     return count_instances(block) * block["training"]["steps"] * block["training"]["batch_size"]

@@ -3,6 +3,7 @@
 from superposition.reporting import describe_values, format_setting
 
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
+FITTED = ("pca", "ica", "nmf", "random")  # to a sample, without training
 
 
 def describe_configurations(config: dict) -> dict[str, list[dict]]:
@@ -36,7 +37,7 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
             "resampling": describe_resampling(block["resampling"]),
             "seeds": describe_values(sources[source_of_activations(block)]["seeds"]),
             "restarts": describe_values(block["restarts"]),
-            "training": describe_training(block["training"], block["sweep"]),
+            "training": describe_fit(block),
         }
         for name, block in config["saes"].items()
     ]
@@ -96,6 +97,13 @@ def describe_training(training: dict, sweep: dict) -> str:
         + (f"weight decay {describe_values(decay)}, " if decay else "")
         + f"{describe_values(training['steps'])} steps of {describe_values(training['batch_size'])}"
     )
+
+
+def describe_fit(sae: dict) -> str:
+    """How an autoencoder is trained, or what a dictionary that is not trained is fitted to."""
+    if sae["architecture"] in FITTED:
+        return f"fitted to {describe_values(sae['fit_samples'])} samples"
+    return describe_training(sae["training"], sae["sweep"])
 
 
 def describe_sparsity(block: dict) -> str:

@@ -16,6 +16,8 @@ from superposition.claims import (
     phase_change,
     privileged_basis,
     sae_architectures,
+    sae_dictionary_size,
+    sae_pareto,
     sparse_autoencoders,
 )
 from superposition.claims.judging import Claim
@@ -37,4 +39,6 @@ CLAIMS: list[Claim] = [
     *double_descent.CLAIMS,
     *sparse_autoencoders.CLAIMS,
     *sae_architectures.CLAIMS,
+    *sae_dictionary_size.CLAIMS,
+    *sae_pareto.CLAIMS,
 ]
