@@ -16,6 +16,8 @@ from superposition.claims import (
     phase_change,
     privileged_basis,
     sae_architectures,
+    sae_benchmark,
+    sae_hierarchies,
     sparse_autoencoders,
 )
 from superposition.claims.judging import Claim
@@ -37,4 +39,6 @@ CLAIMS: list[Claim] = [
     *double_descent.CLAIMS,
     *sparse_autoencoders.CLAIMS,
     *sae_architectures.CLAIMS,
+    *sae_hierarchies.CLAIMS,
+    *sae_benchmark.CLAIMS,
 ]
