@@ -14,7 +14,7 @@ import pytest
 from workflow_runs import TINY, make_environment
 
 TARGET = "results/claims.parquet"  # all tables
-PATIENCE = 300  # seconds for a run to get on
+PATIENCE = 1200  # seconds for a run to get on
 KILLS = pytest.mark.parametrize("kills", [4, pytest.param(36, marks=pytest.mark.long)])
 
 

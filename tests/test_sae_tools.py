@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from builders import PENTAGON
-from sae_blocks import block, fit, held_out, source
+from sae_blocks import DICTIONARY, block, fit, held_out, source
 
 from superposition import saes
 from superposition.optimizers import Adam
@@ -165,7 +165,7 @@ def test_resampling_changes_rows_and_moments(architecture, reset, monkeypatch):
     for method in ("none", "simple"):
         resampling = {"method": method, "every": 20, "window": 20, "reset_moments": reset}
         sweep = block(architecture, resampling=resampling, n_latents=30, training={"steps": 21, "batch_size": 8})
-        fit(sweep, source(p=0.05), seed=1)
+        fit(sweep, source(DICTIONARY[:, :1], p=0.5), seed=1)  # about half of all latents look away from one feature
         name = "W_dec" if "W_dec" in seen else "W_enc"
         rows.append([tensor if name == "W_dec" else tensor.mT for tensor in seen[name]])
         seen.clear()
@@ -256,13 +256,22 @@ def test_the_factor_stays_within_bounds():
     assert controller.factor.item() == HIGHEST
 
 
-@pytest.mark.parametrize("architecture", ["relu", "gated", "jumprelu", "p_annealing"])
-def test_the_controller_moves_l0_to_its_target(architecture):
-    training = {"steps": 2_000, "batch_size": 128, "control_strength": 0.01}
-    sweep = block(architecture, sweep={"target_l0": [1.0, 2.0]}, target_l0=1.0, bandwidth=0.3, training=training)
+@pytest.mark.parametrize(
+    ("architecture", "penalty", "targets", "rate", "strength"),
+    [
+        ("relu", 0.05, [1.5, 2.5], 0.003, 0.01),
+        ("p_annealing", 0.05, [1.5, 2.5], 0.003, 0.01),
+        ("gated", 0.05, [1.5, 2.5], 0.003, 0.05),  # from a penalty that is ten times too small
+        ("jumprelu", 0.02, [1.0, 2.0], 0.01, 0.01),  # thresholds move by the learning rate alone
+    ],
+)
+def test_the_controller_moves_l0_to_its_target(architecture, penalty, targets, rate, strength):
+    training = {"steps": 2_000, "batch_size": 128, "learning_rate": rate, "control_strength": strength}
+    settings = {"target_l0": 1.0, "bandwidth": 0.3, "sparsity_penalty": penalty, "training": training}
+    sweep = block(architecture, sweep={"target_l0": targets}, **settings)
     parameters, _ = fit(sweep)
     z = saes.make_architecture(sweep).encode(parameters, held_out(2, 4_000))
     l0 = (z != 0).sum(-1).float().mean(0)
-    torch.testing.assert_close(l0, torch.tensor([1.0, 2.0]), rtol=0.12, atol=0)
+    torch.testing.assert_close(l0, torch.tensor(targets), rtol=0.12, atol=0)
     assert parameters.keys() >= {"penalty_multiplier", "mean_l0", "l0_change"}
     torch.testing.assert_close(parameters["mean_l0"], l0, rtol=0.12, atol=0)

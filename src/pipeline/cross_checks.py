@@ -168,12 +168,10 @@ def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]
         if source[part][key] not in allowed:
             has = f"is {toy_model!r}, whose {part}.{key} is {source[part][key]!r}"
             yield ("toy_model",), f"{has}: allowed are toy models where it is {' or '.join(map(repr, allowed))}"
-    if sae.get("architecture") in ("pca", "ica") and (sae.get("n_latents") or 0) > source["model"]["n_hidden"]:
-        allowed = f"allowed are integers from 1 to model.n_hidden of {toy_model}, {source['model']['n_hidden']}, "
-        yield (
-            ("n_latents",),
-            f"is {sae['n_latents']}: {allowed}the components with the architecture {sae['architecture']!r}",
-        )
+    n_hidden, architecture = source["model"]["n_hidden"], sae.get("architecture")
+    if architecture in ("pca", "ica") and (sae.get("n_latents") or 0) > n_hidden:
+        allowed = f"allowed are integers from 1 to model.n_hidden of {toy_model}, {n_hidden}"
+        yield ("n_latents",), f"is {sae['n_latents']}: {allowed}, with the architecture {architecture!r}"
     count = count_instances(source)
     if isinstance(instance, int) and instance >= count:
         allowed = f"allowed are 'lowest_loss' or integers from 0 to {count - 1}, the instances of {toy_model}"

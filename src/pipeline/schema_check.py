@@ -146,6 +146,8 @@ def _describe(schema: dict) -> str:
             return f"lists of {count} {schema['maxItems']} {different}{_describe(schema['items'])}"
         case "string":
             return schema.get("allowed") or f"texts of at most {schema['maxLength']} characters"
+        case "boolean":
+            return "true or false"
     if "exclusiveMinimum" in schema:
         return f"{schema['type']}s above {schema['exclusiveMinimum']} and up to {schema['maximum']}"
     return f"{schema['type']}s from {schema['minimum']} to {schema['maximum']}"

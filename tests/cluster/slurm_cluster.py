@@ -20,7 +20,7 @@ import psutil
 PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "sinfo", "scontrol")
 PACKAGES = "slurmctld slurmd slurm-client munge"  # of Debian and Ubuntu
 ADMIN = "/usr/sbin:/sbin"  # where the daemons are, which not every user has in PATH
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 CONTROLLER = "slurmctld"
 
 CONFIGURATION = """

@@ -15,13 +15,15 @@ from workflow_runs import ROOT, TINY, Project, cut_down, make_environment, make_
 TARGET = "results/claims.parquet"  # all tables, but no figures
 EXPERIMENT, SEEDS = "five_in_two_sparse", 3
 SAE = "relu_no_resampling"
-LONGEST_RUN = 600
+LONGEST_RUN = 1200  # seconds, on a machine that does much else
 TRAININGS = [f"{name}/{seed}" for name in (EXPERIMENT, SAE) for seed in range(SEEDS)]
 # Laid into the copy's devices.py: what every training passes through on its way to the CPU.
 PASSAGE = '        yield "cpu"\n        return\n'
 OBSERVED = """\
         _note("start")
-        time.sleep(float(open("seconds").read()))
+        end = time.monotonic() + float(open("seconds").read())
+        while time.monotonic() < end and not os.path.exists("release"):
+            time.sleep(0.1)
         yield "cpu"
         _note("end")
         return
@@ -75,6 +77,10 @@ class Workload:
         """How much longer a training lasts that starts from now on."""
         (self.project.root / "seconds").write_text(str(seconds))
 
+    def release(self) -> None:
+        """Let all trainings go on at once."""
+        (self.project.root / "release").touch()
+
     def start(self, profile: str, *arguments: str, target: str = TARGET) -> "Controller":
         """Start `make paper PROFILE=...`, in other words."""
         environment = make_environment() if self.cluster is None else make_environment() | self.cluster.environment
@@ -102,7 +108,7 @@ class Workload:
         """How many trainings have started, or ended, so far."""
         return sum(line.startswith(event) for line in self._read_events())
 
-    def wait_for(self, event: str, count: int = 1, seconds: float = 120) -> None:
+    def wait_for(self, event: str, count: int = 1, seconds: float = LONGEST_RUN) -> None:
         wait_for(lambda: self.count(event) >= count, f"{count} trainings to {event}", seconds)
 
     def _read_events(self) -> list[str]:
