@@ -1,4 +1,4 @@
-"""Which true features the latents of an autoencoder write and read: cosines, with the latents in the features' order."""
+"""Which true features the latents of an autoencoder write and read, with the latents in the features' order."""
 
 import numpy as np
 import pandas as pd

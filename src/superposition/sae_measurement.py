@@ -85,8 +85,10 @@ def measure_saes(
 
 
 def list_cosines(truth: GroundTruth, directions: Tensor) -> list[np.ndarray]:
-    """Of each of the directions (n_latents, d_in) with the true features in their order, NaN for one of length 0; nothing
-    at all where there are more than MAX_LISTED features, whose cosines would be too many to keep."""
+    """Of each of the directions (n_latents, d_in) with the true features in their order, NaN for one of length 0.
+
+    None where there are more than MAX_LISTED features, whose cosines would be too many to keep.
+    """
     if truth.n_features > MAX_LISTED:
         return [np.empty(0, np.float32)] * len(directions)
     return list(cosine_similarity(truth.W.T.numpy(), directions.numpy()).T.astype(np.float32))

@@ -34,7 +34,7 @@ def change_with_l0(tables: Tables, column: str) -> pd.Series:
 
 
 def pursuit_less_best(tables: Tables, column: str, best: str) -> pd.Series:
-    """Matching pursuit's value less the best of the others ("min" or "max"), the largest difference over values of L0."""
+    """Matching pursuit's value less the best of the others ("min" or "max"), the largest such difference over L0."""
     own = settings(tables, PURSUIT).set_index(["seed", "point"])[column]
     others = settings(tables, *OTHERS).groupby(["seed", "point"])[column].agg(best)
     return (own - others).groupby("seed").agg(lambda values: np.max(values.to_numpy()))

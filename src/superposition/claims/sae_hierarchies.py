@@ -53,8 +53,7 @@ def largest_parent_cosine(tables: Tables, sae: str) -> pd.Series:
 
 
 def count_absorbed(tables: Tables, sae: str) -> pd.Series:
-    """Mean over autoencoders of the number of children whose latent writes the parent, too, while the parent's latent is
-    silent."""
+    """Mean over autoencoders of the number of children whose latent writes the parent while the parent's is silent."""
     edges = trained(tables, "absorption", sae)
     absorbed = (edges["child_decoder_parent_cosine"] >= 0.3) & (edges["recall_child"] <= 0.2)
     return absorbed.groupby([edges["seed"], edges["instance"]]).sum().groupby("seed").mean()
@@ -123,7 +122,7 @@ CLAIMS = [
         "S9-absorption",
         SECTION,
         CHANIN,
-        "A child that is present only with its parent absorbs it: the child's latent writes both, the parent's falls silent.",
+        "A child that is only present with its parent absorbs it: its latent writes both, the parent's falls silent.",
         (HIERARCHICAL,),
         ("absorption",),
         (
