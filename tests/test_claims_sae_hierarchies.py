@@ -25,13 +25,13 @@ EDGES = {
     "tree_matryoshka": [SEPARATE] * 9,
 }
 MCC = {"tree_relu": 0.8, "tree_matryoshka": 0.99}
-# (FVU, MCC) at the smaller L0: what reconstructs best matches worst, but for ReLU
+# (FVU, MCC) at the smaller L0: matching pursuit reconstructs best and is fourth of five in MCC
 BENCHMARK = {
     "synth_matching_pursuit": (0.1, 0.4),
     "synth_batchtopk": (0.2, 0.6),
     "synth_matryoshka": (0.3, 0.7),
     "synth_jumprelu": (0.25, 0.5),
-    "synth_relu": (0.4, 0.55),
+    "synth_relu": (0.4, 0.3),
 }
 
 
