@@ -81,6 +81,7 @@ def make_saes(
         tables["saes"].append(key | about | scores | {"mmcs_truth": 0.9, "mmcs_truth_floor": 0.8})
         for latent in range(5):
             latents = {"latent": latent, "dead": latent in dead, "encoder": rows[latent], "decoder": rows[latent]}
+            latents |= dict.fromkeys(("encoder_cosines", "decoder_cosines"), rows @ rows[latent])
             tables["latents"].append(key | latents)
         for sample, length in enumerate([0.1, 0.5, 1.0] if not dead else []):
             response = {"sample": sample, "length": length, "activation": max(0.0, length - 0.2)}

@@ -3,10 +3,12 @@
 import copy
 
 import pytest
+import yaml
 from builders import check_schema
-from configurations import LEFT_OUT, ROOT, edit, problems_of, small
+from configurations import LEFT_OUT, ROOT, SCHEMA, edit, problems_of, small
 from dictionary_blocks import PLAIN, PUBLISHED, dictionary, fill, with_dictionary
 
+from pipeline.configuration import load_configuration
 from pipeline.work import work_behind, work_of_dictionary, work_of_saes
 from superposition.dictionaries.held_out import measure_dictionary, sample_dictionary
 from superposition.dictionary_methods import describe_dictionaries
@@ -249,3 +251,10 @@ def test_dictionaries_in_words():
     composed = describe("composed_and_single")
     assert composed["dependence"] == "2 × 2 sets (one present); one set alone in 0.75 of the samples"
     assert composed["magnitude"] == "uniform, mean 0.5, equal in a sample"
+
+
+def test_the_benchmark_for_a_gpu_is_a_valid_configuration():
+    benchmark = yaml.safe_load((ROOT / "docs/synthsaebench.yaml").read_text())
+    config = load_configuration({"toy_models": small()["toy_models"]} | benchmark, SCHEMA, ROOT)
+    assert config["dictionaries"]["synth_16k"] == fill(PUBLISHED["synth_16k"])
+    assert {sae["n_latents"] for sae in config["saes"].values()} == {4_096}

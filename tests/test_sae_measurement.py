@@ -89,6 +89,8 @@ def test_latents_by_hand(truth):
     assert latents["bias"].tolist() == pytest.approx([BIAS] * 5)
     np.testing.assert_allclose(np.stack(latents["decoder"].to_list()), PENTAGON.T[ORDER], atol=1e-6)
     np.testing.assert_allclose(np.stack(latents["encoder"].to_list()), PENTAGON.T[ORDER], atol=1e-6)
+    for side in ("encoder", "decoder"):
+        np.testing.assert_allclose(np.stack(latents[f"{side}_cosines"]), (PENTAGON.T @ PENTAGON)[ORDER], atol=1e-6)
 
 
 def test_responses_by_hand(truth):

@@ -7,12 +7,14 @@ Every score is taken on held-out samples against the true features, the columns 
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from superposition import metrics, saes
 from superposition.ground_truth import GroundTruth, HeldOut
+from superposition.matching import cosine_similarity
 from superposition.runs import list_instances
 from superposition.sae_coder import Coder
 from superposition.sae_references import measure_references
@@ -24,6 +26,7 @@ from superposition.shrinkage import optimal_symmetric_encoder
 __all__ = ["MIN_LENGTH", "measure_saes"]
 
 N_PLOTTED = 400
+MAX_LISTED = 100
 AS_TRAINED = "as_trained"
 BATCH = "batch"  # the architectures' name for encoding a batch together, as in training
 
@@ -66,6 +69,8 @@ def measure_saes(
                 "bias": weights["b_enc"][0].double().numpy(),
                 "encoder": list(weights["W_enc"][0].T.numpy()),
                 "decoder": list(saes.normalise_decoder(weights)[0].numpy()),
+                "encoder_cosines": list_cosines(truth, weights["W_enc"][0].T),
+                "decoder_cosines": list_cosines(truth, weights["W_dec"][0]),
             }
             tables["latents"].append(with_nulls(pd.DataFrame(scores.latents | own), "feature", "nearest_feature"))
             responses = pd.DataFrame({"sample": range(len(scores.responses["feature"]))} | scores.responses)
@@ -77,6 +82,16 @@ def measure_saes(
     agreement = compare_restarts(settings, [architecture.weights(one_of(parameters, i)) for i in settings["instance"]])
     measured["saes"]["restart_mcc"] = measured["saes"]["instance"].map(agreement)
     return measured
+
+
+def list_cosines(truth: GroundTruth, directions: Tensor) -> list[np.ndarray]:
+    """Of each of the directions (n_latents, d_in) with the true features in their order, NaN for one of length 0.
+
+    None where there are more than MAX_LISTED features, whose cosines would be too many to keep.
+    """
+    if truth.n_features > MAX_LISTED:
+        return [np.empty(0, np.float32)] * len(directions)
+    return list(cosine_similarity(truth.W.T.numpy(), directions.numpy()).T.astype(np.float32))
 
 
 def one_of(parameters: saes.Parameters, instance: int) -> saes.Parameters:

@@ -16,7 +16,9 @@ from superposition.claims import (
     phase_change,
     privileged_basis,
     sae_architectures,
+    sae_benchmark,
     sae_dictionary_size,
+    sae_hierarchies,
     sae_pareto,
     sparse_autoencoders,
 )
@@ -41,4 +43,6 @@ CLAIMS: list[Claim] = [
     *sae_architectures.CLAIMS,
     *sae_dictionary_size.CLAIMS,
     *sae_pareto.CLAIMS,
+    *sae_hierarchies.CLAIMS,
+    *sae_benchmark.CLAIMS,
 ]
