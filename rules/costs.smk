@@ -57,7 +57,7 @@ def minutes_of_toy_models(wildcards, attempt):
 
 def minutes_of_saes(wildcards, attempt):
     sae = SAES[wildcards.sae]
-    return minutes_for(work_of_saes(sae, TOY_MODELS[sae["toy_model"]]), 5e8, attempt)
+    return minutes_for(work_of_saes(sae, (TOY_MODELS | DICTIONARIES)[source_of(sae)]), 5e8, attempt)
 
 
 def minutes_of_finite_data(wildcards, attempt):

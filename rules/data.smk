@@ -61,6 +61,9 @@ rule sample_dictionary:
     priority: priority_of_dictionary
     conda:
         "../environment.yml"
+    resources:
+        mem_mb=mem_mb,
+        runtime=minutes,
     params:
         spec=specify("sample_dictionary", describe_dictionary),
         python=python,

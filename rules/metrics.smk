@@ -112,6 +112,9 @@ rule measure_dictionary:
         "results/logs/measure_dictionary/{dictionary}/{seed}.tsv"
     conda:
         "../environment.yml"
+    resources:
+        mem_mb=mem_mb,
+        runtime=minutes,
     params:
         spec=specify("measure_dictionary", describe_dictionary, ["dictionaries"]),
         python=python,
