@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from benchmark_tables import make_benchmark
 from builders import CONFIG
+from matplotlib.text import Text
 
 from figures import benchmark_pareto, benchmark_recovery, benchmark_scores, benchmark_sizes
 from superposition import plotting
@@ -57,7 +58,8 @@ def test_a_panel_for_each_architecture_with_its_own_curve_on_top():
         colours = [line.get_color() for line in ax.lines if line.get_marker() == "o"]
         assert len(colours) == 9  # the eight in grey, and its own
         assert colours[:8] == [plotting.FAINT] * 8
-        assert colours[8] == ax.title.get_color()
+        [title] = [text for text in ax.findobj(Text) if text.get_text() == ax.get_title(loc="left")]
+        assert colours[8] == title.get_color()
 
 
 def test_curves_are_means_over_seeds_in_the_mode_of_training():

@@ -80,6 +80,9 @@ def draw_shares(ax: Axes, saes: pd.DataFrame, colors: dict[str, str]) -> None:
             ax.plot(places, heights, "o-", color=color, markersize=3, markerfacecolor=color if last else "white")
             draw_intervals(ax, places, shares)
     ax.set(xscale="log", xlabel="penalty $\\lambda$", ylabel="share of latents along sums", ylim=(-0.04, 1.04))
+    penalties = sorted(saes["sparsity_penalty"].dropna().unique())
+    ax.set_xticks(penalties, [f"{penalty:g}" for penalty in penalties])
+    ax.set_xticks([], minor=True)
     floor = saes["composed_share_floor"].mean()
     if np.isfinite(floor):
         mark_level(ax, floor, "random")

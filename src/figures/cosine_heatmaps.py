@@ -62,7 +62,7 @@ def draw_cosines(ax: Axes, latents: pd.DataFrame, side: str) -> None:
         for (row, column), value in np.ndenumerate(cosines):
             dark = abs(value) > 0.7
             text = {"ha": "center", "va": "center", "fontsize": SMALL, "color": "white" if dark else INK}
-            ax.text(column, row, f"{value:.2f}".replace("-", "\N{MINUS SIGN}"), **text)
+            ax.text(column, row, f"{round(float(value), 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}"), **text)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     ax.spines[:].set_visible(False)
