@@ -26,7 +26,7 @@ SOURCES = (
 # What small copies of the project keep of the configuration, with the figures that need nothing else.
 SMALL = {
     "toy_models": ["five_in_two", "five_in_two_sparse"],
-    "saes": ["relu_no_resampling", "relu_simple_resampling"],
+    "saes": ["relu_no_resampling", "relu_simple_resampling", "relu_advanced_resampling"],
     "finite_data": ["arena_few_samples", "arena_many_samples"],
     "dictionaries": ["absorption", "feature_tree"],
 }
