@@ -11,6 +11,7 @@ from superposition.plotting import FAINT, GREY, SMALL, SWEEPS
 from superposition.regimes import Regimes, find_regimes
 
 POINT, FEATURE = SWEEPS[:2]  # red and blue, as in the source
+NARROW = 0.15  # share of an axis that is too short for the name of a regime
 EXCESS_LINEAR = 0.02  # where the axis of a test loss turns from linear to logarithmic, on either side of 1
 
 
@@ -45,6 +46,7 @@ def format_excess(ax: Axes) -> None:
     """An axis of test losses (values are less 1): linear near 1, what predicting 0 costs, and logarithmic beyond."""
     ax.set_yscale("symlog", linthresh=EXCESS_LINEAR, linscale=0.8)
     ax.axhline(0, color=GREY, linewidth=0.8, zorder=0)
+    ax.autoscale(axis="y")  # margins as they are on this scale
     low, high = ax.get_ylim()
     losses = [0.9, 0.99, 1, 1.01, 1.1, 2, 10, 100, 1_000, 10_000, 100_000]
     ticks = [loss - 1 for loss in losses if low <= loss - 1 <= high]
@@ -92,13 +94,14 @@ def name_regimes(ax: Axes, regimes: Regimes) -> None:
     low, high = ax.get_xlim()
     edges = [low, *regimes, high]
     for name, left, right in zip(("memorised", "in between", "generalised"), edges[:-1], edges[1:], strict=True):
+        narrow = right == high and np.log(right / left) < NARROW * np.log(high / low)
         ax.annotate(
             name,
-            (np.sqrt(left * right), 1),
+            (high if narrow else np.sqrt(left * right), 1),
             (0, -2),
             xycoords=ax.get_xaxis_transform(),
             textcoords="offset points",
-            ha="center",
+            ha="right" if narrow else "center",
             va="top",
             color=GREY,
             fontsize=SMALL,
