@@ -78,6 +78,8 @@ def time_all(workloads: list[Workload], machine: dict, quick: bool) -> pd.DataFr
         timing = time_pairs(workload, machine["device"], pairs, seconds)
         rows.append(report.summarise_timing(workload, timing, machine))
         print(report.line(rows[-1]), flush=True)
+        if workload.pairs:
+            print(report.pair_line(rows[-1], workload.pairs), flush=True)
     table = pd.DataFrame(rows)
     print(f"roofline: {table['roofline_gflops'].median():.0f} GFLOP/s in float32 matrix products, measured in between")
     return table

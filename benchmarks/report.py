@@ -63,6 +63,12 @@ def line(row: dict) -> str:
     )
 
 
+def pair_line(row: dict, pairs: int) -> str:
+    """What a step of full-batch training costs for each of its `pairs` of a training point and a feature."""
+    textbook, ours = (1e9 / (row[side] * pairs) for side in ("textbook_steps_per_s", "ours_steps_per_s"))
+    return f"{'':15}{textbook:.3g} and {ours:.3g} ns for each pair of a training point and a feature"
+
+
 def scaling_lines(scaling: pd.DataFrame) -> Iterator[str]:
     for (model, size), curve in scaling.groupby(["model", "size"], sort=False):
         first = curve.iloc[0]

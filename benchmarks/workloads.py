@@ -38,6 +38,7 @@ class Workload:
         flops: of one step's dense matrix products, forward and backward, over all instances
         targets: device -> least ratio to the textbook loop that is asked for
         check_steps, repetitions: how long and how often both are trained to compare their losses
+        pairs: of a training point and a feature in a step, where the same points are used in every step
         small: the workload that losses are compared on, where the timed one is too slow for repetitions
     """
 
@@ -51,6 +52,7 @@ class Workload:
     targets: dict[str, float] = field(default_factory=dict)
     check_steps: int = 300
     repetitions: int = 2
+    pairs: int = 0
     small: "Workload | None" = None
 
 
@@ -167,6 +169,7 @@ def full_batch_workload(
         lambda parameters: textbook.toy_model_loss(parameters, copies(), importance),
         flops=5 * 2.0 * n_points * n_features * n_hidden * instances,
         samples=n_points * instances,
+        pairs=n_points * n_features * instances,
         **rest,
     )
 

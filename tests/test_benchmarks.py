@@ -15,7 +15,7 @@ from benchmarks import textbook
 from benchmarks.engines import complete, toy_model_engine
 from benchmarks.equality import compare, compare_losses
 from benchmarks.publishing import publish
-from benchmarks.report import NO_ENGINE, line, summarise_timing
+from benchmarks.report import NO_ENGINE, line, pair_line, summarise_timing
 from benchmarks.scaling import fit_exponent
 from benchmarks.timing import Timing, choose_steps
 from benchmarks.workloads import list_tiny_workloads, list_workloads, sae_workload, spaced, toy_model_workload
@@ -269,3 +269,9 @@ def test_what_the_paper_shows_is_what_was_measured(tmp_path):
 def test_a_part_of_the_benchmark_is_not_published():
     with pytest.raises(SystemExit):
         program.main(["--quick", "--publish"])
+
+
+def test_the_cost_of_a_pair_is_that_of_a_step_over_its_pairs():
+    row = {"textbook_steps_per_s": 10.0, "ours_steps_per_s": 2_000.0}
+    # 0.1 s and 0.5 ms a step, over a million pairs
+    assert pair_line(row, 1_000_000).split() == "100 and 0.5 ns for each pair of a training point and a feature".split()
