@@ -24,7 +24,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         figure = make_figure(height=2.4)
         set_title(figure, f"ReLU autoencoders of {means['n_features'].iloc[0]:g} features")
         for index, (ax, (column, label)) in enumerate(zip(figure.subplots(1, 3), PANELS.items(), strict=True)):
-            draw_map(ax, means.pivot_table(column, "n_latents", "sparsity_penalty"))
+            draw_map(ax, means.pivot_table(column, "n_latents", "sparsity_penalty", dropna=False))
             ax.set_title(label)
             ax.set(xlabel="penalty $\\lambda$, in thousandths", ylabel="number of latents" if index == 0 else "")
         return figure
