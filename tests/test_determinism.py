@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors import safe_open
 from workflow_runs import Project
 
-KINDS = {".parquet", ".safetensors", ".png", ".pdf", ".gif", ".json"}
+KINDS = {".parquet", ".safetensors", ".png", ".pdf", ".json"}
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +44,6 @@ def read_provenance(path) -> str:
         case ".png":
             with Image.open(path) as image:
                 return json.dumps({key: image.info[key] for key in ("commit", "config")})
-        case ".gif":
-            with Image.open(path) as image:
-                return image.info["comment"].decode()
         case ".pdf":
             return re.search(rb"/Keywords ?\(([^)]*)\)", path.read_bytes())[1].decode()
         case ".json":

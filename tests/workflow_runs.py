@@ -121,7 +121,7 @@ def load_configurations() -> dict[str, dict]:
 
 
 def cut_down() -> dict[str, dict]:
-    """Both configurations with the experiments of SMALL alone, two seeds of each: what a small copy runs.
+    """Both configurations with the experiments of SMALL alone, two seeds of each, no films: what a small copy runs.
 
     It stays as small as it is while the paper grows.
     """
@@ -130,7 +130,7 @@ def cut_down() -> dict[str, dict]:
         for section, names in SMALL.items():
             config[section] = {name: config[section][name] for name in names}
     figures = small["config.yaml"]["figures"].items()
-    small["config.yaml"]["figures"] = {name: block for name, block in figures if needs_no_more(block)}
+    small["config.yaml"]["figures"] = {name: block | {"film": False} for name, block in figures if needs_no_more(block)}
     small[TINY]["seeds"] = 2
     return small
 
