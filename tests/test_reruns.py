@@ -123,7 +123,7 @@ def change_column(text: str, table: str, column: str, **changes) -> str:
 
 def test_descriptions_in_schemas_rerun_nothing(finished):
     for schema in ("schemas/tables.yaml", "schemas/config.schema.yaml"):
-        finished.edit(schema, lambda text: re.sub(r"description: (?=[a-zA-Z])", "description: In other words, ", text))
+        finished.edit(schema, lambda text: re.sub(r"description: (?=[a-zA-Z])", "description: In other words - ", text))
     assert finished.plan() == {}
 
 
@@ -142,7 +142,7 @@ def test_a_text_typesets_the_paper(finished, source, comment):
 
 
 def test_resources_comments_and_profiles_rerun_nothing(finished):
-    finished.replace("rules/saes.smk", "        gpu=1,\n", "        gpu=2,\n        mem_mb=4000,\n    threads: 2\n")
+    finished.replace("rules/saes.smk", "        gpu=gpu,\n", "        gpu=2,\n    threads: 2\n")
     finished.replace("profiles/default/config.yaml", "keep-going: true", "keep-going: false")
     for path in finished.files("rules/*.smk"):
         finished.append(str(path.relative_to(finished.root)), "\n# a comment\n")

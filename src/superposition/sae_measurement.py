@@ -120,6 +120,7 @@ def tabulate_settings(name: str, sae: dict, seed: int, truth: GroundTruth, model
         model_instance=model_instance,
         sparsity_penalty=setting_of_instances(sae, "sparsity_penalty"),
         learning_rate=setting_of_instances(sae, "learning_rate"),
+        **{name: setting_of_instances(sae, name) for name in ("k", "target_l0", "threshold_init", "bandwidth")},
         n_eval=truth.n_samples,
         n_latents=sae["n_latents"],
         n_features=truth.n_features,

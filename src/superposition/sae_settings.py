@@ -16,7 +16,7 @@ def setting_of_instances(sae: dict, name: str) -> pd.Series:
     NaN where the autoencoder has no such setting."""
     instances = list_instances(sae)
     single = (sae["training"] if name in IN_TRAINING else sae).get(name)
-    single = float("nan") if single in (None, "none") else single
+    single = float("nan") if single is None or isinstance(single, str) else single  # "none" or "auto"
     return instances.get(name, pd.Series(single, index=instances.index)).astype("float64")
 
 

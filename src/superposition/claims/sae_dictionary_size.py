@@ -165,7 +165,7 @@ CLAIMS = [
         "Bricken et al. 2023",
         "Resampling dead latents halves their number at no cost to the reconstruction.",
         (LARGER, RESAMPLED),
-        (),
+        ("benchmark_sizes",),
         (
             Part(
                 "dead latents with resampling over those without",

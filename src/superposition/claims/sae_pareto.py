@@ -141,7 +141,7 @@ CLAIMS = [
         "Bussmann et al. 2024",
         "A threshold learned along the way keeps the number of active latents when samples are encoded one by one.",
         (BATCHTOPK,),
-        (),
+        ("benchmark_pareto",),
         (Part("largest relative change of L0", threshold_error, "<=", (0.05,)),),
     ),
     Claim(
