@@ -48,7 +48,7 @@ def test_one_toy_model_and_no_figure_make_a_paper(tmp_path):
 
 
 def test_the_methods_name_the_seeds_where_they_differ(tmp_path):
-    raw = copy.deepcopy({key: CONFIG[key] for key in ("seeds", "toy_models", "saes")})
+    raw = copy.deepcopy({key: CONFIG[key] for key in ("seeds", "toy_models", "saes", "dictionaries")})
     raw["toy_models"]["five_in_two_sparse"]["seeds"] = 3
     assert typeset(tmp_path, raw, list_sources()).startswith(b"%PDF")
     numbers = json.loads((tmp_path / "paper.json").read_text())
