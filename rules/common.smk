@@ -117,6 +117,7 @@ COMMIT = find_commit()
 
 def python(wildcards, output, threads):
     """The interpreter with its environment: the project's modules, as many threads as granted, the commit."""
+    leave_outputs_alone()
     environment = {
         "PYTHONPATH": str(SOURCE),
         "PYTHONHASHSEED": "0",
@@ -127,6 +128,16 @@ def python(wildcards, output, threads):
     }
     assignments = [f"{name}={shlex.quote(str(value))}" for name, value in environment.items()]
     return " ".join(["env", *assignments, shlex.quote(sys.executable)])
+
+
+def leave_outputs_alone():
+    """Where this Snakemake runs one job of a cluster, keep it from removing the outputs of that job if it fails.
+
+    The Snakemake that sent the job does that. A job that comes back from the dead, on a node that Slurm had given up, would
+    remove what its successor has made. To be called while the job is prepared: there are no settings before.
+    """
+    if not workflow.is_main_process and workflow.execution_settings is not None:
+        workflow.execution_settings.keep_incomplete = True
 
 
 def weights_of_toy_model(wildcards):

@@ -74,15 +74,41 @@ def test_status_of_a_job_that_slurm_forgot_or_does_not_tell(tmp_path, pretend, q
     assert call(tmp_path, "cluster-generic/status", "17").stdout == f"{status}\n"
 
 
-@pytest.mark.parametrize(("gpus", "wanted"), [("0", []), ("2", ["--gres=gpu:2"])])
-def test_gpus_are_asked_for_only_if_wanted(tmp_path, pretend, gpus, wanted):
-    pretend("sbatch", "17")
-    submitted = call(tmp_path, "cluster-generic/submit", "results/logs/a b.log", "1", gpus, "4000", "30", "job.sh")
-    assert submitted.stdout == "17\n"
+def submit(tmp_path, specification="{}", gpus="0"):
+    values = ("results/logs/a b.log", specification, "1", gpus, "4000", "30", "job.sh")
+    return call(tmp_path, "cluster-generic/submit", *values).stdout
+
+
+def read_option(tmp_path, option):
+    """The values that sbatch was given for an option."""
     arguments = read_arguments(tmp_path, "sbatch")
-    assert [argument for argument in arguments if "gres" in argument] == wanted
-    assert {"--mem=4000", "--time=30", f"--job-name=superposition:{tmp_path}/results/logs/a b.log"} <= set(arguments)
-    assert arguments[-1] == "job.sh"
+    return [value for name, _, value in (argument.partition("=") for argument in arguments) if name == option]
+
+
+@pytest.mark.parametrize(("gpus", "wanted"), [("0", []), ("2", ["gpu:2"])])
+def test_gpus_are_asked_for_only_if_wanted(tmp_path, pretend, gpus, wanted):
+    pretend("squeue")
+    pretend("sbatch", "17")
+    assert submit(tmp_path, gpus=gpus) == "17\n"
+    assert read_option(tmp_path, "--gres") == wanted
+    assert read_option(tmp_path, "--mem") + read_option(tmp_path, "--time") == ["4000", "30"]
+    assert read_option(tmp_path, "--job-name") == [f"superposition:{tmp_path}/results/logs/a b.log"]
+    assert read_arguments(tmp_path, "sbatch")[-1] == "job.sh"
+
+
+def test_a_job_that_was_left_is_taken_over_only_if_it_is_the_same(tmp_path, pretend):
+    pretend("squeue")
+    pretend("scancel")
+    pretend("sbatch", "17")
+    submit(tmp_path, '{"steps": 1}')
+    [fingerprint] = read_option(tmp_path, "--comment")
+
+    pretend("squeue", f"17|{fingerprint}")
+    pretend("sbatch", "18")
+    assert submit(tmp_path, '{"steps": 1}') == "17\n"
+    assert not (tmp_path / "scancel.arguments").exists()
+    assert submit(tmp_path, '{"steps": 2}') == "18\n"
+    assert read_arguments(tmp_path, "scancel") == ["17"]
 
 
 STATUS = ("-X", "--parsable2", "--noheader", "--format=JobIdRaw,State", "--name", "run_1")

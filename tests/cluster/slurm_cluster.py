@@ -21,6 +21,7 @@ PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "srun", "squeue"
 PACKAGES = "slurmctld slurmd slurm-client munge"  # of Debian and Ubuntu
 ADMIN = "/usr/sbin:/sbin"  # where the daemons are, which not every user has in PATH
 PATIENCE = 60.0  # seconds
+SECONDS_TO_ANSWER = 20.0  # for a command of Slurm
 CONTROLLER = "slurmctld"
 
 CONFIGURATION = """
@@ -150,8 +151,10 @@ class SlurmCluster:
         process.returncode = 0  # whoever stops it waits for it by psutil, which remembers when it was started
         self.daemons[name or program] = psutil.Process(process.pid)
 
-    def call(self, *command: str, timeout: float = 10) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=timeout)
+    def call(self, *command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, env=self.environment, cwd=cwd, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER
+        )
 
     def count_idle(self) -> int:
         return len(set(self.call("sinfo", "--noheader", "--Node", "--states=idle", "--format=%N").stdout.split()))

@@ -132,7 +132,6 @@ def test_a_killed_controller_is_followed_by_one_that_writes_nothing_twice(profil
     started = workload.list_jobs_of_trainings()
     assert len(started) == len(TRAININGS)
     if profile == "cluster-generic":  # the second takes the jobs of the first over
-        assert log.count("Resuming incomplete job") >= 2
         assert max(map(len, started.values())) == 1
     else:  # it ends them
         assert "Ended what a killed run had left at work: Slurm job" in log
@@ -147,15 +146,42 @@ def assert_never_at_once(workload: Workload, started: dict[str, list[str]]) -> N
             assert times[first][1] <= times[second][0]  # ISO 8601, to the second
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("moment", ["at work", "done"])
+@pytest.mark.parametrize("profile", ["cluster-generic", "slurm"])
+def test_what_a_killed_controller_has_left_is_not_taken_for_what_is_wanted_now(
+    profile, moment, workload, cluster_sources, tmp_path
+):
+    """The configuration is edited after the kill, while the old job is still at work or when it has ended."""
+    controller, _ = start_one(workload, profile, seconds=300)
+    controller.kill()
+    if moment == "done":
+        workload.release()
+        wait_for(lambda: not workload.cluster.list_jobs(states="RUNNING,COMPLETING"), "the job to end", 300)
+        assert (workload.project.results / ONE).exists()
+
+    edit = {"toy_models": {EXPERIMENT: {"training": {"steps": 7}}}}
+    workload.project.configure(edit)
+    workload.start(profile, target=f"results/{ONE}").finish()
+
+    undisturbed = Workload(cluster_sources.copy(tmp_path / "undisturbed"))
+    undisturbed.project.configure(edit)
+    undisturbed.start("default", "--cores", "1", target=f"results/{ONE}").finish()
+    assert workload.read_results() == undisturbed.read_results()
+
+
 def test_a_job_that_was_submitted_twice_runs_once(workload):
     """As by a Snakemake that was killed after it had submitted a job, and before it had noted the job's id."""
     submit, script = workload.project.root / "profiles/cluster-generic/submit", workload.project.root / "job.sh"
     script.write_text("#!/bin/sh\nsleep 4\n")
 
-    def send(log):
-        return workload.cluster.call(str(submit), log, "1", "0", "10", "1", str(script)).stdout.strip()
+    def send(log, specification="{}"):
+        values = (log, specification, "1", "0", "10", "1", str(script))
+        return workload.cluster.call(str(submit), *values, cwd=workload.project.root).stdout.strip()
 
-    first, second, other = send("a.log"), send("a.log"), send("b.log")
-    wait_for(lambda: len(workload.cluster.list_jobs()) == 2, "two jobs to run")
-    assert {job for [job] in workload.cluster.list_jobs()} == {first, other}
-    wait_for(lambda: [second] in workload.cluster.list_jobs(), "the third to follow")
+    first, second, other, edited = send("a.log"), send("a.log"), send("b.log"), send("b.log", "edited")
+    assert (first, second) == ("1", "1")
+    assert (other, edited) == ("2", "3")
+    wait_for(lambda: not workload.cluster.list_jobs(states="PENDING,RUNNING,COMPLETING"), "all jobs to end")
+    states = dict(workload.cluster.list_jobs("%T", states="all"))
+    assert states == {"1": "COMPLETED", "2": "CANCELLED", "3": "COMPLETED"}

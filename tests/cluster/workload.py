@@ -110,7 +110,13 @@ class Workload:
         return sum(line.startswith(event) for line in self._read_events())
 
     def wait_for(self, event: str, count: int = 1, seconds: float = LONGEST_RUN) -> None:
-        wait_for(lambda: self.count(event) >= count, f"{count} trainings to {event}", seconds)
+        controller = self.controllers[-1]
+
+        def is_there() -> bool:
+            assert controller.process.poll() in (None, 0), controller.log.read_text()
+            return self.count(event) >= count
+
+        wait_for(is_there, f"{count} trainings to {event}", seconds)
 
     def _read_events(self) -> list[str]:
         return self.events.read_text().splitlines() if self.events.exists() else []
