@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from snakemake.settings.types import SharedFSUsage
+
 PROJECT = Path(workflow.basedir).resolve()
 SOURCE = PROJECT / "src"
 sys.path.insert(0, str(SOURCE))
@@ -47,6 +49,12 @@ if UNRECORDED:
         f"{UNRECORDED}: no result here has a record in .snakemake/metadata, so none can be held against the configuration;"
         " allowed are results with that folder; `snakemake --cores 1 --touch --forceall` takes them as they are"
     )
+
+# A Snakemake that runs one job of a cluster leaves to the one that sent the job which results are complete. Otherwise, after
+# a kill of the latter, the result would count as made by whatever the configuration says then.
+if workflow.remote_exec:
+    usage = workflow.storage_settings.shared_fs_usage
+    workflow.storage_settings.shared_fs_usage = {*usage} - {SharedFSUsage.PERSISTENCE}
 
 LOCKS = []  # the lock of the folder, once the run has started; nothing else keeps it from being freed
 

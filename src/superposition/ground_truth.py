@@ -9,6 +9,7 @@ from torch import Tensor
 
 from superposition.features import SparseSamples
 
+SPAN_TOLERANCE = 1e-5  # of the largest singular value of W
 CHUNK = 16_384  # samples at a time, at most
 CHUNK_VALUES = 2**24  # and latents or features times samples: what bounds the memory of wide autoencoders
 
@@ -73,6 +74,17 @@ class GroundTruth:
     def directions(self) -> np.ndarray:
         """(n_features, d_in), of the features' own lengths."""
         return self.W.T.numpy()
+
+    def within_span(self, vectors: np.ndarray) -> np.ndarray:
+        """The part (n, d_in) of vectors that lies in the span of the features.
+
+        What an encoder has beside it meets no activation, only the bias, and training leaves it where noise has put it:
+        Adam gives the noise of a vanishing gradient steps of full size. Vectors are returned as they are where the
+        features span all of the space.
+        """
+        basis, lengths, _ = np.linalg.svd(self.W.double().numpy(), full_matrices=False)
+        basis = basis[:, lengths > SPAN_TOLERANCE * lengths.max()]
+        return vectors if basis.shape[1] == len(self.W) else vectors @ basis @ basis.T
 
     def embed(self, x: Tensor) -> Tensor:
         return x @ self.W.T + self.bias

@@ -69,8 +69,8 @@ def measure_saes(
                 "bias": weights["b_enc"][0].double().numpy(),
                 "encoder": list(weights["W_enc"][0].T.numpy()),
                 "decoder": list(saes.normalise_decoder(weights)[0].numpy()),
-                "encoder_cosines": list_cosines(truth, weights["W_enc"][0].T),
-                "decoder_cosines": list_cosines(truth, weights["W_dec"][0]),
+                "encoder_cosines": list_cosines(truth, truth.within_span(weights["W_enc"][0].T.numpy())),
+                "decoder_cosines": list_cosines(truth, weights["W_dec"][0].numpy()),
             }
             tables["latents"].append(with_nulls(pd.DataFrame(scores.latents | own), "feature", "nearest_feature"))
             responses = pd.DataFrame({"sample": range(len(scores.responses["feature"]))} | scores.responses)
@@ -84,14 +84,14 @@ def measure_saes(
     return measured
 
 
-def list_cosines(truth: GroundTruth, directions: Tensor) -> list[np.ndarray]:
+def list_cosines(truth: GroundTruth, directions: np.ndarray) -> list[np.ndarray]:
     """Of each of the directions (n_latents, d_in) with the true features in their order, NaN for one of length 0.
 
     None where there are more than MAX_LISTED features, whose cosines would be too many to keep.
     """
     if truth.n_features > MAX_LISTED:
         return [np.empty(0, np.float32)] * len(directions)
-    return list(cosine_similarity(truth.W.T.numpy(), directions.numpy()).T.astype(np.float32))
+    return list(cosine_similarity(truth.directions, directions).T.astype(np.float32))
 
 
 def one_of(parameters: saes.Parameters, instance: int) -> saes.Parameters:

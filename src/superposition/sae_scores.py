@@ -157,7 +157,7 @@ def _measure_edges(
 ) -> dict[str, np.ndarray]:
     parent, child = counts.parent, counts.child
     parents_latent, childs_latent = counts.latent, metrics.nearest_latents(pairs.live)[child]
-    looks = cosine_similarity(truth.directions, coder.encoder)
+    looks = cosine_similarity(truth.directions, truth.within_span(coder.encoder))
 
     def cosines(similarity: np.ndarray, feature: np.ndarray, latent: np.ndarray) -> np.ndarray:
         return np.where(latent >= 0, similarity[feature, np.maximum(latent, 0)], np.nan)

@@ -160,7 +160,7 @@ def test_what_a_killed_controller_has_left_is_not_taken_for_what_is_wanted_now(
         wait_for(lambda: not workload.cluster.list_jobs(states="RUNNING,COMPLETING"), "the job to end", 300)
         assert (workload.project.results / ONE).exists()
 
-    edit = {"toy_models": {EXPERIMENT: {"training": {"steps": 7}}}}
+    edit = {"toy_models": {EXPERIMENT: {"training": {"steps": 7, "log_every": 7}}}}
     workload.project.configure(edit)
     workload.start(profile, target=f"results/{ONE}").finish()
 
