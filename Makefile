@@ -33,7 +33,7 @@ report: .venv/installed
 	snakemake --report results/report.html present
 
 test: .venv/installed
-	pytest $(ARGS)
+	pytest --numprocesses logical --dist loadfile $(ARGS)
 
 test-cluster: cluster
 	TEST_LONG=1 pytest tests/cluster tests/test_kill_at_random.py $(ARGS)
