@@ -98,6 +98,14 @@ def test_every_architecture_is_measured(architecture):
     assert tables["saes"]["l0"].between(0.1, 16).all()
 
 
+@every_architecture
+def test_without_snapshots_there_is_a_history_without_weights(architecture):
+    _, history = fit(block(architecture, restarts=2, training={"steps": 4, "log_every": 4, "snapshots": 0}))
+    check_schema(history, "sae_history")
+    assert set(history["step"]) >= {0}
+    assert history["W_dec"].isna().all()
+
+
 @pytest.mark.parametrize("architecture", ["pca", "ica"])
 def test_fitted_dictionaries_explain_more_with_more_components(architecture):
     errors = [float(unexplained(block(architecture, k=k), fit(block(architecture, k=k))[0])[0]) for k in (1, 4, 8)]

@@ -154,7 +154,7 @@ def test_divergence_is_named():
         (16, 4, 3, [0, 4, 8, 12, 16], [0, 8, 16]),
         (10, 4, 3, [0, 4, 8, 10], [0, 8, 10]),  # the last stretch is shorter; 1.5 rounds to 2
         (12, 4, 1, [0, 4, 8, 12], [0]),
-        (12, 4, 0, [4, 8, 12], []),
+        (12, 4, 0, [0, 4, 8, 12], []),
     ],
 )
 def test_snapshots_are_evenly_spread(steps, log_every, snapshots, logged, kept):
@@ -243,8 +243,8 @@ def test_resampling_is_told_in_the_stretch_that_follows():
     resampling = {"method": "simple", "every": 20, "window": 5}
     training = {"steps": 40, "log_every": 10, "snapshots": 0}
     _, history = fit(sae(resampling=resampling, training=training, restarts=4), W=ONE_FEATURE)
-    told = [flags(history)[i].any().item() for i in range(4)]  # at steps 10, 20, 30, 40
-    assert told == [False, False, True, False]
+    told = [flags(history)[i].any().item() for i in range(5)]  # at steps 0, 10, 20, 30, 40
+    assert told == [False, False, False, True, False]
 
 
 def test_resampling_within_the_first_stretch_is_not_told_of_the_start():

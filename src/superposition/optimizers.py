@@ -18,12 +18,20 @@ class Adam:
         parameters: name -> tensor of shape (instances, ...), updated in place
         learning_rate: (instances,)
         weight_decay: decoupled decay per unit of learning rate; 0 is plain Adam
+        betas: decay rates of the two moments
     """
 
-    def __init__(self, parameters: dict[str, Tensor], learning_rate: Tensor, weight_decay: float = 0.0):
+    def __init__(
+        self,
+        parameters: dict[str, Tensor],
+        learning_rate: Tensor,
+        weight_decay: float = 0.0,
+        betas: tuple[float, float] = (BETA1, BETA2),
+    ):
         self.parameters = parameters
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.betas = betas
         self.first = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self.second = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self.steps = 0
@@ -32,14 +40,15 @@ class Adam:
     def step(self, gradients: dict[str, Tensor], rate_factor: float = 1.0) -> None:
         """One update; `rate_factor` is the schedule's value at this step."""
         self.steps += 1
-        bias1, bias2 = 1 - BETA1**self.steps, 1 - BETA2**self.steps
+        beta1, beta2 = self.betas
+        bias1, bias2 = 1 - beta1**self.steps, 1 - beta2**self.steps
         for name, parameter in self.parameters.items():
             rate = (rate_factor * self.learning_rate).view(-1, *[1] * (parameter.ndim - 1))
             gradient, first, second = gradients[name], self.first[name], self.second[name]
             if self.weight_decay:
                 parameter.mul_(1 - rate * self.weight_decay)
-            first.lerp_(gradient, 1 - BETA1)
-            second.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+            first.lerp_(gradient, 1 - beta1)
+            second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
             denominator = (second.sqrt() / math.sqrt(bias2)).add_(EPSILON)
             parameter.sub_(rate / bias1 * first / denominator)
 

@@ -14,9 +14,8 @@ class History:
         self.snapshot_steps = choose_snapshots(sae["training"])
         self.resampled = torch.zeros(n_instances, sae["n_latents"], dtype=torch.bool)
         self.frames: list[pd.DataFrame] = []
-        if 0 in self.snapshot_steps:
-            empty = torch.full((n_instances,), float("nan"))
-            self._append(0, empty, empty, torch.full(self.resampled.shape, float("nan")), weights)
+        unknown = torch.full((n_instances,), float("nan"))
+        self._append(0, unknown, unknown, torch.full(self.resampled.shape, float("nan")), weights)
 
     def close_stretch(
         self,

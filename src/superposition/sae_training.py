@@ -9,11 +9,12 @@ from torch import Tensor
 
 from superposition import saes
 from superposition.kernels import sae_training as kernels
+from superposition.optimizers import Adam
 from superposition.progress import Progress
 from superposition.runs import list_instances
 from superposition.sae_control import L0Controller, warmup_factor
 from superposition.sae_history import History
-from superposition.sae_optimizer import SaeAdam, clip_gradients, rate_factor
+from superposition.sae_optimizer import clip_gradients, forget_moments, rate_factor
 from superposition.sae_settings import is_plain, swept_settings, tensor_of_instances, uses_controller
 from superposition.sae_sources import Batches, Source, ToyModelActivations
 from superposition.seeding import derive_seed, torch_generator
@@ -150,7 +151,7 @@ def minimise(
     penalty = tensor_of_instances(sae, "sparsity_penalty", device) if has_penalty else torch.zeros(1, device=device)
     learning_rate = tensor_of_instances(sae, "learning_rate", device)
     betas = training["beta1"], training["beta2"]
-    optimizer = SaeAdam(trained, learning_rate, training["weight_decay"], betas)
+    optimizer = Adam(trained, learning_rate, training["weight_decay"], betas)
     controller = None
     if uses_controller(sae, architecture):
         controller = L0Controller(tensor_of_instances(sae, "target_l0", device), training["control_strength"])
@@ -159,7 +160,7 @@ def minimise(
         if resampling["method"] != "none" and step and step % resampling["every"] == 0:
             restarted = resample(activity.dead())
             if resampling["reset_moments"]:
-                optimizer.reset_moments(restarted)
+                forget_moments(optimizer, restarted)
         architecture.begin_step(parameters, step / steps, schedules)
         weight = penalty * warmup_factor(step, training["sparsity_warmup_steps"])
         for tensor in trained.values():
