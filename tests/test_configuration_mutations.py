@@ -90,7 +90,7 @@ def config_or_lines(raw, project) -> tuple[dict | None, list[str]]:
         return None, str(error).split("\n")
 
 
-@settings(max_examples=300, **EXACT)
+@settings(max_examples=1_500, **EXACT)
 @given(mutations=st.lists(MUTATION, min_size=1, max_size=3))
 def test_any_mutation_gives_a_configuration_or_lines(project, mutations):
     config, lines = config_or_lines(mutate_all(mutations), project)
@@ -104,7 +104,7 @@ def test_any_mutation_gives_a_configuration_or_lines(project, mutations):
         assert json.dumps(effective(config, project)) == json.dumps(config, allow_nan=False)
 
 
-@settings(max_examples=200, **EXACT)
+@settings(max_examples=300, **EXACT)
 @given(raw=JUNK)
 def test_any_value_gives_a_configuration_or_lines(project, raw):
     with pytest.raises(ConfigurationError):
@@ -117,7 +117,7 @@ def has_only_text_keys(value) -> bool:
     return all(map(has_only_text_keys, value)) if isinstance(value, list) else value == value
 
 
-@settings(max_examples=200, **EXACT)
+@settings(max_examples=300, **EXACT)
 @given(mutations=st.lists(MUTATION, min_size=0, max_size=2))
 def test_verdicts_are_those_of_jsonschema(mutations):
     raw = mutate_all(mutations)

@@ -19,9 +19,9 @@ from superposition.sparse_coding import pursue
 
 N_SAMPLES = 20_000  # that floors and ceilings are taken over, at most
 WORK = 3e10  # multiplications that each kind of reference may take
-MAX_DICTIONARIES = 1_000  # random dictionaries, for scores of directions alone
+MAX_DICTIONARIES = 200  # random dictionaries, for scores of directions alone
 MAX_THRESHOLD_VALUES = 2**24  # projections whose largest give the threshold of a random autoencoder
-MAX_AUTOENCODERS = 10  # random autoencoders, for the scores that take samples
+MAX_AUTOENCODERS = 5  # random autoencoders, for the scores that take samples
 
 DRAWN = {
     "mmcs_latent": metrics.mmcs_latent,
