@@ -32,7 +32,7 @@ def draw(block, n_samples=4_000):
     return tensors, SparseSamples.from_tensors(tensors).to_dense(0)
 
 
-@pytest.mark.parametrize("name", PUBLISHED.keys() - HUGE)
+@pytest.mark.parametrize("name", sorted(PUBLISHED.keys() - HUGE))
 def test_a_published_block_draws_what_it_declares(name):
     block = PUBLISHED[name] | {"evaluation": {"n_samples": 4_000}}
     tensors, x = draw(block)
