@@ -14,17 +14,18 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         titles = {name: block["title"] for name, block in experiments.items() if name in set(saes["sae"])}
         saes = saes[saes["mode"] == saes["mode"].groupby(saes["sae"]).transform("first")]
         colors = color_sweeps(titles)
-        figure = make_figure(height=2.6 + 0.16 * len(titles))
-        name_sweeps(figure, titles, colors)
+        figure = make_figure(height=2.9)
+        name_sweeps(figure, titles, colors, columns=3)
         left, right = figure.subplots(1, 2)
         for name, color in colors.items():
             rows = saes[saes["sae"] == name]
             draw_points(left, rows, "fvu", "mcc", color)
             draw_points(right, rows, "latent_recall", "latent_precision", color)
-        left.set(xlabel="fraction of variance unexplained", ylabel="mean |cosine| of matched latents (MCC)")
+        left.set(xlabel="fraction of variance unexplained", ylabel="match with the features (MCC)")
         right.set(xlabel="recall, mean over latents", ylabel="precision, mean over latents")
         for ax in (left, right):
             ax.margins(0.14)
+            ax.locator_params(axis="x", nbins=5)
         return figure
 
 

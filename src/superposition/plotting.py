@@ -160,8 +160,8 @@ def mark_level(ax: Axes, level: float, name: str, side: str = "below") -> None:
     ax.annotate(name, (x, level), offset, xycoords=("axes fraction", "data"), textcoords="offset points", **text)
 
 
-def name_sweeps(figure: Figure, titles: dict[str, str], colors: dict[str, str]) -> None:
-    """The sweeps' titles above the panels, each in its colour and with a swatch of it."""
+def name_sweeps(figure: Figure, titles: dict[str, str], colors: dict[str, str], columns: int = 1) -> None:
+    """The sweeps' titles above the panels, in columns, each in its colour and with a swatch of it."""
     handles = [Line2D([], [], color=colors[name], marker="s", markersize=5, linestyle="") for name in titles]
     figure.legend(
         handles,
@@ -172,6 +172,7 @@ def name_sweeps(figure: Figure, titles: dict[str, str], colors: dict[str, str]) 
         handlelength=0.5,
         handletextpad=0.6,
         borderpad=0,
+        ncols=columns,
     )
 
 

@@ -10,10 +10,14 @@ from torch import Tensor
 from superposition.saes.architecture import Parameters, SparseCode, normalise, read, write
 from superposition.saes.selection import keep_largest
 
+PROJECTED_STEPS = 200
+
 
 @dataclass(frozen=True, kw_only=True)
 class FittedDictionary(SparseCode):
-    """z = the k components of (h - b_dec) W_enc of the largest size, h' = z W_dec + b_dec. Rows of W_dec have length 1.
+    """z = the k components of the largest size, h' = z W_dec + b_dec. Rows of W_dec have length 1.
+
+    Components are (h - b_dec) W_enc unless a subclass says otherwise.
 
     Args:
         k: active latents per sample; they may be negative
@@ -54,8 +58,12 @@ class FittedDictionary(SparseCode):
         parameters = {name: torch.stack(tensors) for name, tensors in stacks.items()}
         return parameters | {"b_enc": torch.zeros(len(batches), n_latents)} | settings
 
+    def components(self, parameters: Parameters, h: Tensor) -> Tensor:
+        """(batch, instances, n_latents), of which `encode` keeps the largest."""
+        return read(h, parameters["b_dec"], parameters["W_enc"])
+
     def encode(self, parameters: Parameters, h: Tensor) -> Tensor:
-        components = read(h, parameters["b_dec"], parameters["W_enc"])
+        components = self.components(parameters, h)
         n_instances = len(parameters["b_dec"])
         k = parameters["k"].tolist() if "k" in parameters else [self.k] * n_instances
         kept = keep_largest(components.abs().transpose(0, 1), [round(each) for each in k])
@@ -87,14 +95,30 @@ class IcaDictionary(FittedDictionary):
 
 
 class NmfDictionary(FittedDictionary):
-    """Non-negative factors of the activations above their smallest values, encoded by the factors' pseudo-inverse."""
+    """Non-negative factors of what activations have above zero and below it, side by side; each row of W_dec is the
+    difference of a factor's two halves.
+
+    The components are those of the non-negative combination of rows that is nearest to h - b_dec, by projected
+    gradients. W_enc, the rows transposed, is where they start, not how they are read.
+    """
 
     def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int):
         from sklearn.decomposition import NMF
 
-        lowest = h.min(axis=0)
-        nmf = NMF(n_latents, init="random", max_iter=1_000, tol=1e-3, random_state=random_state).fit(h - lowest)
-        return np.linalg.pinv(nmf.components_), nmf.components_, lowest
+        parts = np.concatenate([h.clip(min=0), (-h).clip(min=0)], axis=1)
+        nmf = NMF(n_latents, init="random", max_iter=1_000, tol=1e-3, random_state=random_state).fit(parts)
+        above, below = np.split(nmf.components_, 2, axis=1)
+        return (above - below).T, above - below, np.zeros(h.shape[1])
+
+    def components(self, parameters: Parameters, h: Tensor) -> Tensor:
+        W_dec = parameters["W_dec"]
+        gram = W_dec @ W_dec.mT
+        rate = 1 / torch.linalg.matrix_norm(gram, ord=2)[:, None]
+        aim = read(h, parameters["b_dec"], W_dec.mT)
+        z = torch.zeros_like(aim)
+        for _ in range(PROJECTED_STEPS):
+            z = torch.relu(z + rate * (aim - torch.einsum("bij,ijk->bik", z, gram)))
+        return z
 
 
 class RandomDictionary(FittedDictionary):
