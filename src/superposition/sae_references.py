@@ -18,10 +18,11 @@ from superposition.sae_scores import MIN_POSITIVES, mean_of_defined, score
 from superposition.sparse_coding import pursue
 
 N_SAMPLES = 20_000  # that floors and ceilings are taken over, at most
-WORK = 3e10  # multiplications that each kind of reference may take
-MAX_DICTIONARIES = 200  # random dictionaries, for scores of directions alone
+WORK = 3e10  # multiplications that each kind of ceiling may take
+DICTIONARY_WORK, AUTOENCODER_WORK = 1e9, 4e9  # and those floors that are drawn
+MAX_DICTIONARIES = 1_000  # random dictionaries, for scores of directions alone
 MAX_THRESHOLD_VALUES = 2**24  # projections whose largest give the threshold of a random autoencoder
-MAX_AUTOENCODERS = 5  # random autoencoders, for the scores that take samples
+MAX_AUTOENCODERS = 10  # random autoencoders, for the scores that take samples
 
 DRAWN = {
     "mmcs_latent": metrics.mmcs_latent,
@@ -80,7 +81,7 @@ def expected_floors(n_features: int, d_in: int, n_latents: int) -> dict[str, flo
 def draw_dictionary_floors(truth: GroundTruth, n_latents: int, rng: np.random.Generator) -> dict[str, float]:
     """Means over random dictionaries of the scores that need their directions alone."""
     larger, smaller = max(truth.n_features, n_latents), min(truth.n_features, n_latents)
-    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(len(truth.W), larger, smaller))
+    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(len(truth.W), larger, smaller), total=DICTIONARY_WORK)
     draws = []
     for _ in range(n_draws):
         similarity = cosine_similarity(truth.directions, rng.normal(size=(n_latents, len(truth.W))))
@@ -90,13 +91,14 @@ def draw_dictionary_floors(truth: GroundTruth, n_latents: int, rng: np.random.Ge
 
 def draw_agreement_floor(d_in: int, n_latents: int, rng: np.random.Generator) -> float:
     """Mean mcc of two random dictionaries: what autoencoders agree in that have nothing in common."""
-    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(d_in, n_latents, n_latents))
+    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(d_in, n_latents, n_latents), total=DICTIONARY_WORK)
     return float(np.mean([metrics.pairwise_mcc(rng.normal(size=(2, n_latents, d_in))) for _ in range(n_draws)]))
 
 
 def draw_autoencoder_floors(truth: GroundTruth, n_latents: int, rng: np.random.Generator) -> dict[str, float]:
     """Means over random autoencoders (see `make_random_coder`) of the scores that need samples."""
-    n_draws = number_of(MAX_AUTOENCODERS, 5 * truth.n_samples * len(truth.W) * (n_latents + truth.n_features))
+    work = 5 * truth.n_samples * len(truth.W) * (n_latents + truth.n_features)
+    n_draws = number_of(MAX_AUTOENCODERS, work, total=AUTOENCODER_WORK)
     draws = [score(truth, make_random_coder(truth, n_latents, rng)).summary for _ in range(n_draws)]
     return {f"{name}_floor": mean_of_defined(np.array([draw[name] for draw in draws])) for name in SCORED}
 
@@ -187,6 +189,6 @@ def work_of_matching(d_in: int, larger: int, smaller: int) -> float:
     return d_in * larger * smaller + 20 * larger * smaller**1.5
 
 
-def number_of(most: int, work: float, least: int = 1) -> int:
-    """How many pieces of so many multiplications each are affordable."""
-    return int(max(least, min(most, WORK // max(work, 1))))
+def number_of(most: int, work: float, total: float = WORK) -> int:
+    """How many pieces of so many multiplications each are affordable, but one at least."""
+    return int(max(1, min(most, total // max(work, 1))))
