@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typst
+import yaml
 from builders import CONFIG, ROOT, TABLES
 
 from pipeline.configuration import load_configuration
@@ -127,3 +128,9 @@ def test_every_section_shows_its_claims_in_the_order_of_the_claims():
         if name in WITHOUT_CLAIMS:
             continue
         assert re.findall(r'#claims-table\("(\w+)"\)', text) == [name]
+
+
+def test_what_is_said_of_claims_that_failed_names_claims_and_no_results():
+    findings = yaml.safe_load((PAPER / "findings.yaml").read_text())
+    assert findings.keys() <= {claim.id for claim in CLAIMS}
+    assert not [text for text in findings.values() if re.search(r"\d", text)]

@@ -128,7 +128,8 @@ def test_scores_of_absorption():
 
 def test_references_fit_their_budget(monkeypatch):
     """With next to no work allowed there is one draw and few samples, and still a number for every score."""
-    monkeypatch.setattr(sae_references, "WORK", 1.0)
+    for work in ("WORK", "DICTIONARY_WORK", "AUTOENCODER_WORK"):
+        monkeypatch.setattr(sae_references, work, 1.0)
     drawn = []
     monkeypatch.setattr(sae_references, "score", lambda *given: drawn.append(given) or score(*given))
     references = measure_references(TRUTH, 8, np.random.default_rng(0))

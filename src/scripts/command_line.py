@@ -32,6 +32,7 @@ def run(
     if gpu:
         parser.add_argument("--gpus", type=int, default=0)
     gc.freeze()  # the modules stay: searching them for garbage, above all at exit, takes a fifth of a short job
+    gc.enable()  # which the package turned off for the imports
     try:
         step(**vars(parser.parse_args()))
     except (ValueError, FloatingPointError, OSError) as error:

@@ -81,7 +81,7 @@ def expected_floors(n_features: int, d_in: int, n_latents: int) -> dict[str, flo
 def draw_dictionary_floors(truth: GroundTruth, n_latents: int, rng: np.random.Generator) -> dict[str, float]:
     """Means over random dictionaries of the scores that need their directions alone."""
     larger, smaller = max(truth.n_features, n_latents), min(truth.n_features, n_latents)
-    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(len(truth.W), larger, smaller), total=DICTIONARY_WORK)
+    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(len(truth.W), larger, smaller), DICTIONARY_WORK)
     draws = []
     for _ in range(n_draws):
         similarity = cosine_similarity(truth.directions, rng.normal(size=(n_latents, len(truth.W))))
@@ -91,14 +91,14 @@ def draw_dictionary_floors(truth: GroundTruth, n_latents: int, rng: np.random.Ge
 
 def draw_agreement_floor(d_in: int, n_latents: int, rng: np.random.Generator) -> float:
     """Mean mcc of two random dictionaries: what autoencoders agree in that have nothing in common."""
-    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(d_in, n_latents, n_latents), total=DICTIONARY_WORK)
+    n_draws = number_of(MAX_DICTIONARIES, work_of_matching(d_in, n_latents, n_latents), DICTIONARY_WORK)
     return float(np.mean([metrics.pairwise_mcc(rng.normal(size=(2, n_latents, d_in))) for _ in range(n_draws)]))
 
 
 def draw_autoencoder_floors(truth: GroundTruth, n_latents: int, rng: np.random.Generator) -> dict[str, float]:
     """Means over random autoencoders (see `make_random_coder`) of the scores that need samples."""
     work = 5 * truth.n_samples * len(truth.W) * (n_latents + truth.n_features)
-    n_draws = number_of(MAX_AUTOENCODERS, work, total=AUTOENCODER_WORK)
+    n_draws = number_of(MAX_AUTOENCODERS, work, AUTOENCODER_WORK)
     draws = [score(truth, make_random_coder(truth, n_latents, rng)).summary for _ in range(n_draws)]
     return {f"{name}_floor": mean_of_defined(np.array([draw[name] for draw in draws])) for name in SCORED}
 
@@ -138,7 +138,7 @@ def measure_coding_ceilings(truth: GroundTruth) -> dict[str, float]:
     if not represented.all():
         return {f"{name}_ceiling": float("nan") for name in names}
     longest = max(int((x != 0).sum(dim=1).max()) for x, _ in truth.chunks(0))
-    truth = truth.head(number_of(truth.n_samples, longest * truth.n_features * len(truth.W) + longest**3))
+    truth = truth.head(number_of(truth.n_samples, longest * truth.n_features * len(truth.W) + longest**3, WORK))
     every = np.arange(truth.n_features)
     gates, reconstruction = metrics.GateCounts(every, every), metrics.Reconstruction()
     for x, h in truth.chunks(longest * len(truth.W)):
@@ -160,7 +160,7 @@ def measure_probe_ceilings(truth: GroundTruth) -> dict[str, float]:
     half = len(h) // 2
     enough = [(part.sum(0) >= MIN_POSITIVES) & ~part.all(0) for part in (present[:half], present[half:])]
     features = np.flatnonzero(enough[0] & enough[1])
-    n_probed = min(len(features), number_of(max(1, len(features)), 10 * len(h) * (len(truth.W) + 1) ** 2))
+    n_probed = min(len(features), number_of(max(1, len(features)), 10 * len(h) * (len(truth.W) + 1) ** 2, WORK))
     chosen = features[np.linspace(0, len(features) - 1, n_probed).round().astype(int)] if n_probed else []
     scores = np.array([probe(h, present[:, feature]) for feature in chosen]).reshape(-1, 3)
     f1, auroc, average_precision = (mean_of_defined(column) for column in scores.T)
@@ -189,6 +189,6 @@ def work_of_matching(d_in: int, larger: int, smaller: int) -> float:
     return d_in * larger * smaller + 20 * larger * smaller**1.5
 
 
-def number_of(most: int, work: float, total: float = WORK) -> int:
+def number_of(most: int, work: float, total: float) -> int:
     """How many pieces of so many multiplications each are affordable, but one at least."""
     return int(max(1, min(most, total // max(work, 1))))
