@@ -54,6 +54,7 @@ class Run:
         """Snakemake sees it and ends with an error, once the other jobs are done; whether there was a job to kill."""
         jobs = self.list_jobs()
         if not jobs:
+            self.kill_everything()  # between two jobs: not what was wanted, and not counted
             return False
         with contextlib.suppress(psutil.Error):
             dice.choice(jobs).kill()
