@@ -1,7 +1,13 @@
 """What a killed job finds again, and what it must not take for its own."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 import torch
+from workflow_runs import ROOT
 
 from superposition import progress
 from superposition.checkpoints import Checkpoint
@@ -31,13 +37,35 @@ def test_a_file_that_cannot_be_read_is_no_start(tmp_path, content):
     assert Checkpoint(path, "a").load() == {}
 
 
-def test_a_finished_job_leaves_nothing(tmp_path):
-    checkpoint = Checkpoint(tmp_path / "0", "a")
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import safetensors.torch, torch
+from superposition.checkpoints import Checkpoint
+
+def write_half(tensors, path, metadata):
+    Path(path).with_name(".tmpAbCdEf").write_bytes(b"half")  # safetensors names its temporary files like this
+    os.kill(os.getpid(), signal.SIGKILL)
+
+checkpoint = Checkpoint(sys.argv[1], "a")
+checkpoint.save({"W": torch.ones(1)})
+safetensors.torch.save_file = write_half
+checkpoint.save({"W": torch.zeros(1)})
+"""
+
+
+def test_a_finished_job_leaves_nothing_of_a_killed_one(tmp_path):
+    path, other = tmp_path / "0", tmp_path / ".01.abc.tmp"
+    other.mkdir()  # where another job writes
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 3
+    checkpoint = Checkpoint(path, "a")
+    assert torch.equal(checkpoint.load()["W"], torch.ones(1))
     checkpoint.remove()
-    checkpoint.save(TENSORS)
-    (tmp_path / ".0.abc.tmp").write_bytes(b"half")  # what a kill leaves of a copy
     checkpoint.remove()
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [other]
 
 
 def test_copies_are_due_at_intervals(tmp_path, monkeypatch):

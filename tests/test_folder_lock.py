@@ -209,8 +209,8 @@ def test_without_slurm_nothing_is_cancelled(tmp_path, monkeypatch):
 
 def test_half_written_files_go_only_while_nobody_else_is_at_work(tmp_path, start):
     half = tmp_path / "results/models/a/.0.parquet.x.tmp"
-    half.parent.mkdir(parents=True)
-    half.write_text("half")
+    half.mkdir(parents=True)
+    (half / "content").write_text("half")
     (half.parent / "0.parquet").write_text("whole")
     lock = hold_folder(tmp_path)
     other = start(HOLDER, tmp_path, "shared")

@@ -5,6 +5,7 @@ Their results would be made again in any case, and after an edit they would be t
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -63,6 +64,6 @@ def list_slurm_jobs(folder: Path) -> list[str]:
 
 
 def remove_temporary_files(results: Path) -> None:
-    """Remove the files that killed jobs were writing, none of which will ever take the place of a result."""
-    for path in results.rglob(".*.tmp"):
-        path.unlink(missing_ok=True)
+    """Remove the hidden folders that killed jobs were writing in; nothing there ever takes the place of a result."""
+    for folder in [*results.rglob(".*.tmp")]:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ COLUMN_TYPES = {
     "list<float64>": pa.list_(pa.float64()),
 }
 
+TEMPORARY = ".tmp"  # how the hidden folders end in which files are written
+
 # What pandas may find in a column of a type. Arrow alone would read the text "1" as a number and True as 1.
 NUMBERS = ("integer", "floating", "mixed-integer-float", "empty")
 ALLOWED_KINDS = {"string": ("string", "empty"), "bool": ("boolean", "empty")}
@@ -40,23 +43,29 @@ class StorageError(ValueError):
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that becomes `path` in one step if the block ends well, and vanishes if not.
+    """A temporary path near `path` that becomes `path` in one step if the block ends well, and vanishes if not.
 
-    A process killed in the block leaves a hidden `.tmp` file, which readers of `*.parquet` do not take for a table.
+    It lies in a folder of its own, because safetensors writes to a further temporary file beside what it is given. A
+    process killed in the block leaves that hidden folder, in which readers of `*.parquet` find no table.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(descriptor)
-    temporary = Path(name)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY))
+    temporary = folder / "content"
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # last: safetensors puts a file of its own, closed to others, in its place
+        temporary.chmod(0o666 & ~_umask())  # safetensors makes files that are closed to others
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """What processes that were killed while they wrote `path` have left beside it."""
+    for folder in path.parent.glob(f".{path.name}.*{TEMPORARY}"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _umask() -> int:
