@@ -18,11 +18,18 @@ from superposition import devices
 from superposition.devices import claim_device
 
 
+def list_visible():
+    """The devices that a process sees, of two that are there."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "0,1").split(",")
+
+
 @pytest.fixture
 def gpus(monkeypatch, tmp_path):
     """Two devices that the code believes to be there; lock files go to tmp_path."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(list_visible()))
+    properties = lambda k: SimpleNamespace(uuid=f"uuid-of-{list_visible()[k]}")  # noqa: E731
+    monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
     polls = itertools.count()
 
     def wait_briefly(seconds):
@@ -131,9 +138,11 @@ def test_never_more_jobs_than_slots(gpus, slots_per_device):
 HOLD = """
 import sys, time
 from pathlib import Path
+from types import SimpleNamespace
 import torch
 from superposition.devices import claim_device
 torch.cuda.is_available, torch.cuda.device_count = lambda: True, lambda: 2
+torch.cuda.get_device_properties = lambda k: SimpleNamespace(uuid=f"uuid-of-{k}")
 with claim_device(1, lock_folder=Path(sys.argv[1])) as device:
     print(device, flush=True)
     time.sleep(60)
@@ -185,7 +194,6 @@ def test_jobs_that_wait_take_the_slots_of_killed_ones(gpus):
 
 def test_devices_of_other_slurm_jobs_are_not_waited_for(gpus, monkeypatch):
     # Each job sees its own device, and calls it 0.
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setenv("SLURM_JOB_ID", "17")
     with claim_device(1) as first:
@@ -199,14 +207,46 @@ def test_jobs_within_one_slurm_job_share_its_devices(gpus, monkeypatch):
     assert claim_all(2) == ["cuda:0", "cuda:1"]
 
 
+def claim_with(monkeypatch, visible):
+    """A claim of a process that sees the devices `visible`; all of them if that is None."""
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    return claim_device(1)
+
+
 def test_other_visible_devices_are_other_slots(gpus, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-GPU-5c89852c/1/0")
-    with claim_device(1):
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
-        with claim_device(1) as device:
-            assert device == "cuda:0"
+    with claim_with(monkeypatch, "MIG-5c89852c"), claim_with(monkeypatch, "2,3") as device:
+        assert device == "cuda:0"
     assert all(path.parent.parent == gpus for path in gpus.rglob("*.lock"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "device"),
+    [
+        (None, "0,1", "cuda:1"),
+        ("0", None, "cuda:1"),
+        ("0", "0,1", "cuda:1"),
+        ("0", "1,0", "cuda:0"),
+        ("0,1", "1,0", "cuda:0"),
+        ("1,0", "0,1", "cuda:0"),
+        ("1", "1,0", "cuda:1"),
+        ("1", "0", "cuda:0"),
+    ],
+)
+def test_a_device_is_one_slot_however_it_is_listed(gpus, monkeypatch, first, second, device):
+    with claim_with(monkeypatch, first) as held:
+        assert held == "cuda:0"
+        with claim_with(monkeypatch, second) as other:
+            assert other == device
+
+
+@pytest.mark.parametrize(("held", "asked"), [("0", "0"), ("1,0", "1"), (None, "0"), ("0,1", "0")])
+def test_a_device_in_use_is_waited_for_however_it_is_listed(gpus, monkeypatch, held, asked):
+    monkeypatch.setattr(devices.time, "sleep", lambda seconds: pytest.fail("waits", pytrace=False))
+    with claim_with(monkeypatch, held), pytest.raises(pytest.fail.Exception, match="waits"):
+        claim_with(monkeypatch, asked).__enter__()
 
 
 def test_lock_folder_may_be_chosen(gpus, tmp_path):

@@ -1,11 +1,12 @@
 """Which device a job may compute on: GPU slots through lock files, or the CPU.
 
-Slot k belongs to device k // slots_per_device. A lock dies with the process that holds it, so a killed job never blocks
-a slot.
+A slot is a lock file, named by what the device is called everywhere (its UUID) and not by its place in
+CUDA_VISIBLE_DEVICES, which differs between runs. A lock dies with the process that holds it, so a killed job never
+blocks a slot.
 """
 
+import itertools
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def claim_device(gpus: int, slots_per_device: int | None = None, lock_folder: Pa
     folder = lock_folder or Path(tempfile.gettempdir()) / f"superposition-gpu-slots-{os.getuid()}"
     folder.mkdir(parents=True, exist_ok=True)
     slots = _slots_per_device() if slots_per_device is None else slots_per_device
-    device, lock = _wait_for_slot(folder, torch.cuda.device_count(), slots)
+    device, lock = _wait_for_slot(folder, _name_devices(), slots)
     try:
         yield f"cuda:{device}"
     finally:
@@ -46,15 +47,19 @@ def _slots_per_device() -> int:
     return int(text)
 
 
-def _wait_for_slot(folder: Path, n_devices: int, slots_per_device: int) -> tuple[int, FileLock]:
-    visible = [os.environ.get(name, "all") for name in ("SLURM_JOB_ID", "CUDA_VISIBLE_DEVICES")]
-    pool = re.sub(r"[^\w.-]", "-", ".".join(visible))
+def _name_devices() -> list[str]:
+    """What each visible device is called by all runs, or by those in the same Slurm job."""
+    job = os.environ.get("SLURM_JOB_ID", "no-job")
+    return [f"{job}.{torch.cuda.get_device_properties(k).uuid}" for k in range(torch.cuda.device_count())]
+
+
+def _wait_for_slot(folder: Path, devices: list[str], slots_per_device: int) -> tuple[int, FileLock]:
     while True:
-        for slot in range(n_devices * slots_per_device):
-            lock = FileLock(folder / f"{pool}.{slot}.lock")
+        for (device, name), slot in itertools.product(enumerate(devices), range(slots_per_device)):
+            lock = FileLock(folder / f"{name}.{slot}.lock")
             try:
                 lock.acquire(timeout=0)
             except Timeout:
                 continue
-            return slot // slots_per_device, lock
+            return device, lock
         time.sleep(POLL_SECONDS)
