@@ -95,6 +95,16 @@ def test_a_file_system_without_locks_is_left_to_snakemake(tmp_path, monkeypatch)
     tidy_folder(None)
 
 
+def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path, monkeypatch):
+    def refuse(path, *arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    line = f"^{tmp_path}/.snakemake/run.lock: cannot be opened \\(Read-only file system\\): allowed are"
+    with pytest.raises(FolderHeldError, match=line):
+        hold_folder(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "folder"),
     [(["--cores", "1"], "."), (["-n", "--directory", "/elsewhere", "all"], "/elsewhere"), (["-d", "x"], "x")],

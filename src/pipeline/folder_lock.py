@@ -18,7 +18,7 @@ HANDED_OVER = "SUPERPOSITION_LOCK"  # environment variable: the file descriptor 
 
 
 class FolderHeldError(Exception):
-    """Another run works in the folder; one line that names both."""
+    """A run cannot work in the folder, because another does or it cannot be written to; one line that says so."""
 
 
 class FolderLock:
@@ -83,14 +83,20 @@ class FolderLock:
 
 
 def hold_folder(folder: str | Path) -> FolderLock | None:
-    """Lock the folder for the run that starts; FolderHeldError if another has it to itself.
+    """Lock the folder for the run that starts; FolderHeldError if another has it to itself, or if it is read-only.
 
     None where the file system knows no locks: Snakemake's own has to do then.
     """
     descriptor = os.environ.pop(HANDED_OVER, None)
     if descriptor is not None:
         return FolderLock(folder, int(descriptor))
-    lock = FolderLock(folder)
+    try:
+        lock = FolderLock(folder)
+    except OSError as error:
+        allowed = "allowed are folders that can be written to"
+        raise FolderHeldError(
+            f"{Path(folder).resolve() / LOCK_FILE}: cannot be opened ({error.strerror}): {allowed}"
+        ) from error
     try:
         if lock.take_alone():
             lock.clear_leftovers()
