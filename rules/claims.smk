@@ -11,6 +11,8 @@ rule judge_claims:
         claims="results/claims.parquet",
     log:
         "results/logs/judge_claims.log",
+    benchmark:
+        "results/logs/judge_claims.tsv"
     localrule: True
     conda:
         "../environment.yml"

@@ -12,6 +12,8 @@ rule draw_figure:
         png="results/figures/{figure}.png",
     log:
         "results/logs/draw_figure/{figure}.log",
+    benchmark:
+        "results/logs/draw_figure/{figure}.tsv"
     localrule: True
     conda:
         "../environment.yml"
@@ -32,6 +34,8 @@ rule draw_film:
         gif="results/figures/{figure}.gif",
     log:
         "results/logs/draw_film/{figure}.log",
+    benchmark:
+        "results/logs/draw_film/{figure}.tsv"
     localrule: True
     conda:
         "../environment.yml"

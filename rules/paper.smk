@@ -14,6 +14,8 @@ rule typeset_paper:
         numbers="results/paper.json",
     log:
         "results/logs/typeset_paper.log",
+    benchmark:
+        "results/logs/typeset_paper.tsv"
     localrule: True
     conda:
         "../environment.yml"

@@ -32,18 +32,20 @@ NUMBERS = ("seed", "cpu_time", "s", "max_rss")
 
 
 def read_benchmarks(logs: Path) -> pd.DataFrame:
-    """One row per <rule>/<experiment>/<seed>.tsv: rule, experiment, seed, and Snakemake's columns.
+    """One row per <rule>.tsv, <rule>/<figure>.tsv or <rule>/<experiment>/<seed>.tsv, with Snakemake's columns.
 
-    Snakemake writes "NA" or "-" for what ended before it looked: NaN here. The last row counts, if a job ran twice.
+    Snakemake writes "NA" or "-" for what ended before it looked: NaN here. The last row counts, if a job ran twice; a
+    file without rows is one of a job that was killed.
     """
     rows = []
-    for path in sorted(logs.glob("*/*/*.tsv")):
-        measured = pd.read_csv(path, sep="\t", na_values=["NA", "-"]).iloc[-1]
-        rule, experiment, seed = *path.parts[-3:-1], int(path.stem)
-        rows.append(
-            {"rule": rule, "experiment": experiment, "seed": seed}
-            | {name: float(measured[name]) for name in ("s", "cpu_time", "max_rss")}
-        )
+    for path in sorted(logs.rglob("*.tsv")):
+        rule, experiment, seed = [*path.relative_to(logs).with_suffix("").parts, "", ""][:3]
+        measured = pd.read_csv(path, sep="\t", na_values=["NA", "-"])
+        if len(measured):
+            rows.append(
+                {"rule": rule, "experiment": experiment, "seed": int(seed) if seed else float("nan")}
+                | {name: float(measured[name].iloc[-1]) for name in ("s", "cpu_time", "max_rss")}
+            )
     return pd.DataFrame(rows, columns=["rule", "experiment", "seed", "s", "cpu_time", "max_rss"])
 
 
