@@ -8,6 +8,8 @@ import yaml
 
 from pipeline.problems import ConfigurationError, show_path
 
+LONGEST_REASON = 200  # characters
+
 
 def load_yaml(path: str | Path) -> Any:
     """What the file holds (None if nothing); ConfigurationError, one line per problem, if it cannot be read."""
@@ -20,8 +22,9 @@ def load_yaml(path: str | Path) -> Any:
         raise ConfigurationError(_place(path, error)) from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # PyYAML leaves values that its own tags refuse, such as the date 2024-99-99, to Python's exceptions
-        reason = str(error).partition("\n")[0]
-        raise ConfigurationError(f"{path}: a value is not what it looks like or is tagged as ({reason})") from error
+        raise ConfigurationError(
+            f"{path}: a value is not what it looks like or is tagged as ({_show(error)})"
+        ) from error
 
 
 def find_duplicate_keys(path: str | Path) -> list[str]:
@@ -32,7 +35,7 @@ def find_duplicate_keys(path: str | Path) -> list[str]:
     except yaml.MarkedYAMLError as error:
         raise ConfigurationError(_place(path, error)) from error
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+        raise ConfigurationError(f"{path}: not valid YAML ({_show(error)})") from error
     except RecursionError as error:
         raise ConfigurationError(f"{path}: nested too deeply to be a configuration") from error
 
@@ -69,4 +72,10 @@ def _read(path: str | Path) -> str:
 def _place(path: str | Path, error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return f"{path}{place}: not valid YAML ({error.problem or error.context})"
+    return f"{path}{place}: not valid YAML ({_show(error.problem or error.context)})"
+
+
+def _show(reason: Any) -> str:
+    """What PyYAML or Python says, which may quote the file, on one line of bounded length."""
+    line = " ".join(str(reason).split())[:LONGEST_REASON]
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
