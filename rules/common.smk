@@ -46,8 +46,8 @@ except ConfigurationError as error:
 UNRECORDED = None if {"--touch", "-t"} & {*sys.argv} else find_unrecorded(Path.cwd())
 if UNRECORDED:
     stop(
-        f"{UNRECORDED}: no result here has a record in .snakemake/metadata, so none can be held against the configuration;"
-        " allowed are results with that folder; `snakemake --cores 1 --touch --forceall` takes them as they are"
+        f"{UNRECORDED}: has no record in .snakemake/metadata, so it cannot be held against the configuration; allowed are"
+        " results with that folder; `snakemake --cores 1 --touch --forceall` takes them as they are"
     )
 
 # A Snakemake that runs one job of a cluster leaves to the one that sent the job which results are complete. Otherwise, after

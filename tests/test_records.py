@@ -1,13 +1,18 @@
 """Results that nothing is known of are never taken for those of the configuration."""
 
 import shutil
+from base64 import urlsafe_b64encode
 
 import pytest
 from workflow_runs import errors_of
 
 from pipeline.records import find_unrecorded
 
-RESULT = "results/models/a/0.parquet"
+RESULT, OTHER = "results/models/a/0.parquet", "results/models/a/1.parquet"
+
+
+def record(name, kind="metadata"):
+    return f".snakemake/{kind}/{urlsafe_b64encode(name.encode()).decode()}"
 
 
 @pytest.mark.parametrize(
@@ -17,8 +22,10 @@ RESULT = "results/models/a/0.parquet"
         ([".snakemake/log/1.log", "results/.gitkeep", "results/logs/train/0.log"], None),
         ([RESULT], RESULT),
         ([RESULT, ".snakemake/locks/0.input.lock", ".snakemake/run.lock"], RESULT),
-        ([RESULT, ".snakemake/metadata/cmVz"], None),
-        ([RESULT, ".snakemake/incomplete/cmVz"], None),  # of a run that was killed in its first job
+        ([RESULT, record(RESULT)], None),
+        ([RESULT, record(RESULT, "incomplete")], None),  # of a run that was killed in the job
+        ([RESULT, OTHER, record(RESULT)], OTHER),
+        ([RESULT, OTHER, record(RESULT), record(OTHER)], None),
     ],
 )
 def test_find_unrecorded(tmp_path, files, unrecorded):
@@ -35,7 +42,7 @@ def test_results_without_records_stop_the_run_until_they_are_adopted(finished):
     assert refused.returncode == 1
     [error] = errors_of(refused)
     assert error.startswith(str(finished.results))
-    assert "no result here has a record in .snakemake/metadata" in error
+    assert "has no record in .snakemake/metadata" in error
     finished.run("--cores", "1", "--touch", "--forceall")
     assert finished.plan() == {}
     assert finished.list_results() == before
@@ -47,3 +54,18 @@ def test_results_with_their_records_are_picked_up_elsewhere(finished, tmp_path):
         if folder.name != "metadata":
             shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
     assert elsewhere.plan() == {}
+
+
+def test_a_result_that_was_copied_without_its_record_is_named(finished):
+    [copied] = [
+        path for path in (finished.root / ".snakemake/metadata").iterdir() if is_record_of(path, "claims.parquet")
+    ]
+    copied.unlink()
+    refused = finished.snakemake("--cores", "1")
+    assert refused.returncode == 1
+    [error] = errors_of(refused)
+    assert error.startswith(f"{finished.results}/claims.parquet: has no record in .snakemake/metadata")
+
+
+def is_record_of(path, name):
+    return path.name == urlsafe_b64encode(f"results/{name}".encode()).decode()

@@ -1,16 +1,31 @@
 """Whether Snakemake can tell how the results that lie in a folder were made."""
 
+import os
+from base64 import urlsafe_b64encode
 from pathlib import Path
+
+MADE_OTHERWISE = ("logs", "checkpoints", "benchmark.parquet", "report.html")  # by no rule, or not as its output
 
 
 def find_unrecorded(folder: str | Path) -> Path | None:
-    """One of the results, if Snakemake has no record of any: it would take them all for those of this configuration.
+    """One of the results that Snakemake has no record of: it would take it for that of this configuration.
 
-    A run that was killed in its first job has noted at least that the job was not complete.
+    A run that was killed in a job has noted at least that the job was not complete.
     """
     folder = Path(folder)
-    for records in ("metadata", "incomplete"):
-        if any(path.is_file() for path in (folder / ".snakemake" / records).rglob("*")):
-            return None
-    results = (path for path in (folder / "results").rglob("*") if path.is_file() and not path.name.startswith("."))
-    return next((path for path in results if "logs" not in path.relative_to(folder).parts[1:2]), None)
+    for path in sorted((folder / "results").rglob("*")):
+        name = path.relative_to(folder)
+        if name.parts[1] in MADE_OTHERWISE or any(part.startswith(".") for part in name.parts) or not path.is_file():
+            continue
+        records = folder / ".snakemake"
+        if not any((records / kind / _encode(name, records)).is_file() for kind in ("metadata", "incomplete")):
+            return path
+    return None
+
+
+def _encode(name: Path, folder: Path) -> Path:
+    """Where Snakemake keeps the record of a file: its name in base 64, in folders where that is too long for one."""
+    longest = (os.pathconf(folder, "PC_NAME_MAX") if folder.is_dir() else 255) - 1
+    text = urlsafe_b64encode(str(name).encode()).decode()
+    parts = [text[i : i + longest] for i in range(0, len(text), longest)]
+    return Path(*(f"@{part}" for part in parts[:-1]), parts[-1])
