@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from claim_checks import list_parts
 from claim_tables import change, make_tables
-from finite_data_tables import ARENA_FEW, ARENA_MANY, FEW, MANY, sizes_of
+from finite_data_tables import ARENA_FEW, ARENA_MANY, ARENA_OWN, FEW, MANY, sizes_of
 
 from superposition.claims.double_descent import CLAIMS, SECTION, is_between, is_polygon
 from superposition.claims.double_descent_variants import largest_rise, order_of_peaks, ratio_of_variations
@@ -57,6 +57,7 @@ def breaking(prefix: str, first: str, last: str) -> dict:
 
 PLANE = "experiment == 'samples_and_dimensions'"
 BREAKING = breaking("D1", FEW, MANY) | breaking("A4", ARENA_FEW, ARENA_MANY)
+BREAKING |= breaking("A4-own", ARENA_OWN, ARENA_OWN)
 BREAKING |= {
     ("D2-a", 0): change("finite_models", f"{PLANE} and restart == 0", test_loss=0.0),
     ("D2-a", 1): change("finite_models", f"{PLANE} and restart == 0", test_loss=0.0),
