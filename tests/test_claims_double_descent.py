@@ -99,6 +99,30 @@ def test_one_undefined_polygon_is_enough():
     assert (row["verdict"], row["n_seeds"]) == ("not measured", 2)
 
 
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("samples_and_dimensions", "n_hidden"), ("longer_training", "steps"), ("stronger_decay", "weight_decay")],
+)
+def test_a_grid_spread_over_experiments_is_judged_as_one(name, column):
+    tables = make_tables()
+    models = tables["finite_models"]
+    own = models["experiment"] == name
+    smallest = models.loc[own, column].min()
+    parts = [name if value == smallest else f"{name}_{value}" for value in models.loc[own, column]]
+    assert len(set(parts)) > 2
+    spread = models.assign(experiment=models["experiment"].mask(own, pd.Series(parts, models.index[own])))
+    claims = [claim for claim in CLAIMS if claim.experiments == (name,)]
+
+    def judge_grid(models):
+        return judge_claims(claims, {"finite_models": models}, EXPERIMENTS)
+
+    pd.testing.assert_frame_equal(judge_grid(spread), judge_grid(models))
+    lacking = spread[~((spread["experiment"] == parts[-1]) & (spread["seed"] == 1))]
+    assert set(judge_grid(lacking)["n_seeds"]) == {2}
+    stranger = models.assign(experiment=models["experiment"].mask(own & (models["seed"] == 1), f"{name}s"))
+    assert set(judge_grid(stranger)["n_seeds"]) == {2}
+
+
 def plane(rows):
     return pd.DataFrame(rows, columns=["n_hidden", "n_samples", "test_loss"])
 
