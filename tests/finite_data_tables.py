@@ -8,6 +8,7 @@ from figure_tables import tabulate
 
 FINITE_DATA = CONFIG["finite_data"]
 FEW, MANY, ARENA_FEW, ARENA_MANY = (f"{scale}{size}_samples" for scale in ("", "arena_") for size in ("few", "many"))
+ARENA_OWN = "arena_own_samples"
 LARGEST = {FEW: MANY, ARENA_FEW: ARENA_MANY}  # the experiment that goes on where one ends
 POLYGON = {"train_loss": 0.0, "variation_of_point_dimensionality": 0.05, "radius_ratio": 1.05}
 POLYGON |= {"largest_dimensionality": 0.15, "n_large_dimensionality": 0, "test_loss": 1.0}
@@ -34,7 +35,7 @@ def sizes_of(name: str) -> list[int]:
 def make_finite_models(seeds=(0, 1, 2)):
     """`finite_models` of every experiment that a claim names, two restarts of each, the first of them the best."""
     rows = []
-    for seed, name in product(seeds, (FEW, MANY, ARENA_FEW, ARENA_MANY)):
+    for seed, name in product(seeds, (FEW, MANY, ARENA_FEW, ARENA_MANY, ARENA_OWN)):
         largest = max(sizes_of(LARGEST.get(name, name)))
         for size, restart in product(sizes_of(name), range(2)):
             rows.append({"experiment": name, "n_samples": size, "restart": restart} | describe_model(size, largest))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from claim_checks import list_parts
 from claim_tables import change, make_tables
-from finite_data_tables import ARENA_FEW, ARENA_MANY, FEW, MANY, sizes_of
+from finite_data_tables import ARENA_FEW, ARENA_MANY, ARENA_OWN, FEW, MANY, sizes_of
 
 from superposition.claims.double_descent import CLAIMS, SECTION, is_between, is_polygon
 from superposition.claims.double_descent_variants import largest_rise, order_of_peaks, ratio_of_variations
@@ -57,6 +57,7 @@ def breaking(prefix: str, first: str, last: str) -> dict:
 
 PLANE = "experiment == 'samples_and_dimensions'"
 BREAKING = breaking("D1", FEW, MANY) | breaking("A4", ARENA_FEW, ARENA_MANY)
+BREAKING |= breaking("A4-own", ARENA_OWN, ARENA_OWN)
 BREAKING |= {
     ("D2-a", 0): change("finite_models", f"{PLANE} and restart == 0", test_loss=0.0),
     ("D2-a", 1): change("finite_models", f"{PLANE} and restart == 0", test_loss=0.0),
@@ -96,6 +97,30 @@ def test_one_undefined_polygon_is_enough():
     where = f"experiment == '{FEW}' and {BEST} and n_samples == 8 and seed == 1"
     row = judge(change("finite_models", where, radius_ratio=np.nan)(make_tables())).loc[("D1-a", 4)]
     assert (row["verdict"], row["n_seeds"]) == ("not measured", 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("samples_and_dimensions", "n_hidden"), ("longer_training", "steps"), ("stronger_decay", "weight_decay")],
+)
+def test_a_grid_spread_over_experiments_is_judged_as_one(name, column):
+    tables = make_tables()
+    models = tables["finite_models"]
+    own = models["experiment"] == name
+    smallest = models.loc[own, column].min()
+    parts = [name if value == smallest else f"{name}_{value}" for value in models.loc[own, column]]
+    assert len(set(parts)) > 2
+    spread = models.assign(experiment=models["experiment"].mask(own, pd.Series(parts, models.index[own])))
+    claims = [claim for claim in CLAIMS if claim.experiments == (name,)]
+
+    def judge_grid(models):
+        return judge_claims(claims, {"finite_models": models}, EXPERIMENTS)
+
+    pd.testing.assert_frame_equal(judge_grid(spread), judge_grid(models))
+    lacking = spread[~((spread["experiment"] == parts[-1]) & (spread["seed"] == 1))]
+    assert set(judge_grid(lacking)["n_seeds"]) == {2}
+    stranger = models.assign(experiment=models["experiment"].mask(own & (models["seed"] == 1), f"{name}s"))
+    assert set(judge_grid(stranger)["n_seeds"]) == {2}
 
 
 def plane(rows):

@@ -9,6 +9,7 @@ from figures import (
     dimensionality_of_points,
     double_descent,
     features_and_points,
+    features_and_points_on_one_scale,
     finite_data_elements,
     longer_training_and_decay,
     norms_and_losses,
@@ -33,6 +34,18 @@ def test_every_size_has_its_features_above_its_samples(tables):
     assert colors == [to_rgba(finite_data_elements.FEATURE)] * 4 + [to_rgba(finite_data_elements.POINT)] * 4
     # of the first seed, whose first vector is not turned
     np.testing.assert_allclose(dots[0].get_xydata()[0], [1, 0], atol=1e-6)
+
+
+def test_panels_have_scales_of_their_own_or_one():
+    tables = make_finite_data()
+    points = tables["training_points"]
+    points["hidden"] = [3 * hidden if size == 5 else hidden for hidden, size in points[["hidden", "n_samples"]].values]
+    own, one = (
+        [ax.get_xlim()[1] / 1.12 for ax in figure.draw(tables, EXPERIMENTS).axes]
+        for figure in (features_and_points, features_and_points_on_one_scale)
+    )
+    np.testing.assert_allclose(own, [1, 1, 1, 1, 3, 1, 1, 1], rtol=1e-6)
+    np.testing.assert_allclose(one, [3] * 8, rtol=1e-6)
 
 
 def test_panels_are_thinned_out_from_first_to_last():

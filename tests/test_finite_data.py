@@ -1,6 +1,7 @@
 """Finite data sets, and the specification of full-batch training."""
 
 import io
+import math
 
 import pytest
 import torch
@@ -87,6 +88,35 @@ def test_mean_scale_is_the_loss_of_the_toy_models():
     x = to_dense(data, 2, parameters["W"])
     expected = toy_models.reconstruction_loss("relu_output", parameters, x, torch.ones(30))
     torch.testing.assert_close(full_batch_loss(parameters, x, loss_factor(data, "mean")), expected)
+
+
+def memorise(x):
+    """W (1, 2, n), b_final (1, n) that put non-negative, orthonormal samples x (T, n) on a T-gon and return each.
+
+    As Henighan et al. 2023 explain memorisation: at radius a the product with a neighbour, a^2 cos(2 pi / T), is what
+    the bias takes away, and what it leaves of a sample's own is a^2 (1 - cos(2 pi / T)) = 1.
+    """
+    angles = 2 * torch.pi * torch.arange(len(x), dtype=torch.float64) / len(x)
+    nearest = angles[1].cos()
+    square = 1 / (1 - nearest)
+    corners = square.sqrt() * torch.stack([angles.cos(), angles.sin()])
+    return {"W": (corners @ x)[None], "b_final": (-square * nearest * x.sum(0))[None]}
+
+
+def test_polygons_memorise_exactly_with_weights_that_grow():
+    norms = []
+    for count in range(2, 21):
+        # non-negative and orthogonal: three features of each sample's own
+        x = torch.zeros(count, count, 3, dtype=torch.float64)
+        x.diagonal().T.copy_(torch.rand(count, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(count)))
+        x = x.flatten(1) / x.flatten(1).norm(dim=1, keepdim=True)
+        parameters = memorise(x)
+        assert full_batch_loss(parameters, x[:, None], 1 / count).item() < 1e-6
+        moved = parameters | {"W": parameters["W"] * 1.01}
+        assert full_batch_loss(moved, x[:, None], 1 / count).item() > 1e-6
+        norms.append(parameters["W"].norm().item())
+    assert norms == sorted(set(norms))
+    assert norms[3] == pytest.approx((5 / (1 - math.cos(2 * math.pi / 5))) ** 0.5)
 
 
 def test_mistakes_are_named():

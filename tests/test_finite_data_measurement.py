@@ -7,6 +7,7 @@ import pytest
 import torch
 from builders import check_schema, finite_data
 
+from superposition import geometry, toy_models
 from superposition.features import SparseSamples
 from superposition.finite_data import full_batch_loss, to_dense
 from superposition.finite_data_measurement import encode, measure_finite_data, measure_model
@@ -119,3 +120,30 @@ def test_a_single_data_set_for_all():
     parameters = initialise("relu_output", 30, 2, [torch.Generator().manual_seed(i) for i in range(2)])
     tables = measure_finite_data("tiny", experiment, 0, {f"{k}.0": v for k, v in parameters.items()}, data)
     assert tables["finite_models"]["train_loss"].nunique() == 2
+
+
+class WithoutItsRelu(toy_models.Kind):
+    """Says that its output is rectified."""
+
+    def forward(self, parameters, x):
+        return super().forward(parameters, x) - 0.5
+
+
+def test_negative_output_is_refused(measured, monkeypatch):
+    wrong = WithoutItsRelu(tied=True, hidden=toy_models.identity, output=torch.relu)
+    monkeypatch.setitem(toy_models.KINDS, "relu_output", wrong)
+    said = r"wrong, seed 0, point 0: instance 0, sample \d+, feature \d+: output is -"
+    with pytest.raises(geometry.InvariantError, match=said):
+        measure_finite_data("wrong", EXPERIMENT, 0, *measured[:2])
+
+
+def test_points_with_more_than_a_dimension_are_refused(measured, monkeypatch):
+    correct = geometry.compute_dimensionality
+
+    def doubled_for_points(W):  # the models have 30 features
+        return correct(W) * (1 if W.shape[-1] == 30 else 2)
+
+    monkeypatch.setattr(geometry, "compute_dimensionality", doubled_for_points)
+    said = r"wrong, seed 0, point 0, training points as features: instance 0.*: dimensionality.* is \d"
+    with pytest.raises(geometry.InvariantError, match=said):
+        measure_finite_data("wrong", EXPERIMENT, 0, *measured[:2])

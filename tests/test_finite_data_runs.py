@@ -1,8 +1,13 @@
 """Which models an experiment on finite data has, and the samples they are fitted to."""
 
+import pandas as pd
 import torch
-from builders import finite_data
+import yaml
+from builders import CONFIG, ROOT, finite_data
+from workflow_runs import overlay
 
+from pipeline.configuration import load_configuration
+from superposition.claims.finite_data_selections import of_grid
 from superposition.finite_data_runs import DataSets, list_models, list_settings, sample_data_sets
 
 SWEEP = {"n_samples": [3, 7], "weight_decay": [0.0, 0.1]}
@@ -66,3 +71,17 @@ def test_a_file_gives_back_what_it_was_given():
     assert list(back.training) == [3, 10]
     assert torch.equal(back.training[10].to_dense(1), data.training[10].to_dense(1))
     assert torch.equal(back.test.to_dense(0), data.test.to_dense(0))
+
+
+def test_the_grid_for_a_cluster_is_a_valid_configuration():
+    grid = yaml.safe_load((ROOT / "docs/double_descent_grid.yaml").read_text())
+    config = load_configuration(overlay(CONFIG, grid), ROOT / "schemas/config.schema.yaml", ROOT)
+    names = config["figures"]["samples_and_dimensions"]["finite_data"]
+    assert names == list(grid["finite_data"])
+    settings = {name: list_settings(config["finite_data"][name]) for name in names}
+    dimensions = [each["n_hidden"].unique().tolist() for each in settings.values()]
+    assert dimensions == [[m] for m in (2, 3, 4, 6, 8, 12, 20, 32, 50, 100)]
+    assert {len(each) for each in settings.values()} == {9}
+    rows = [pd.DataFrame({"experiment": [name], "seed": 0}) for name in [*names, *CONFIG["finite_data"]]]
+    assert set(of_grid({"finite_models": pd.concat(rows)}, names[0])["experiment"]) == set(names)
+    assert {config["finite_data"][name]["model"]["n_features"] for name in names} == {10_000}

@@ -13,7 +13,7 @@ MOST_PANELS = 13
 LEFT = 0.2  # inches for the names of the rows
 
 
-def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figure:
+def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict], one_scale: bool = False) -> Figure:
     with style():
         features = best_at_first_seed(tables["finite_features"])
         points = best_at_first_seed(tables["training_points"])
@@ -21,16 +21,18 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         side = min(1.1, (TEXT_WIDTH - LEFT) / len(sizes))
         figure = make_figure(height=2 * side + 0.5, layout="compressed")
         set_title(figure, title_of(experiments))
-        draw_rows(figure.subplots(2, len(sizes), squeeze=False), sizes, features, points)
+        draw_rows(figure.subplots(2, len(sizes), squeeze=False), sizes, features, points, one_scale)
         return figure
 
 
-def draw_rows(axes: np.ndarray, sizes: list[int], features: dict, points: dict) -> None:
+def draw_rows(axes: np.ndarray, sizes: list[int], features: dict, points: dict, one_scale: bool = False) -> None:
     """Features above, samples below, a column for each size; axes (2, sizes)."""
+    chosen = [stack(features[size]["direction"]) for size in sizes] + [stack(points[size]["hidden"]) for size in sizes]
+    largest = max(float(np.abs(vectors).max()) for vectors in chosen) if one_scale else None
     for column, size in enumerate(sizes):
         axes[0, column].set_title(f"$T$ = {size:,}" if len(sizes) <= 8 else f"{size:,}", loc="center", pad=2)
-        draw_vectors(axes[0, column], stack(features[size]["direction"]), FEATURE)
-        draw_vectors(axes[1, column], stack(points[size]["hidden"]), POINT)
+        draw_vectors(axes[0, column], chosen[column], FEATURE, largest)
+        draw_vectors(axes[1, column], chosen[len(sizes) + column], POINT, largest)
     for ax, name, color in zip(axes[:, 0], ("features", "samples"), (FEATURE, POINT), strict=True):
         ax.annotate(
             name, (0, 0.5), (-4, 0), xycoords="axes fraction", textcoords="offset points", rotation=90,
@@ -42,8 +44,8 @@ def stack(vectors: pd.Series) -> np.ndarray:
     return np.stack(vectors.to_list()).astype(float)
 
 
-def draw_vectors(ax: Axes, vectors: np.ndarray, color: str) -> None:
-    """Vectors (count, 2) as lines from the origin that end in dots, at a scale of their own."""
+def draw_vectors(ax: Axes, vectors: np.ndarray, color: str, largest: float | None = None) -> None:
+    """Vectors (count, 2) as lines that end in dots, at a scale of their own or with room for `largest`."""
     if vectors.shape[1] != 2:
         write_note(ax, f"{vectors.shape[1]} hidden\ndimensions:\nnot a plane")
         return
@@ -51,7 +53,7 @@ def draw_vectors(ax: Axes, vectors: np.ndarray, color: str) -> None:
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set(visible=True, color=FAINT)
-    limit = 1.12 * max(float(np.abs(vectors).max()), 1e-6)
+    limit = 1.12 * max(largest or float(np.abs(vectors).max()), 1e-6)
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
     many = len(vectors) > 60
     rays = np.stack([np.zeros_like(vectors), vectors, np.full_like(vectors, np.nan)], axis=1).reshape(-1, 2)

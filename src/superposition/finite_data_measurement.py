@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from superposition import geometry
+from superposition import geometry, toy_models
 from superposition.features import SparseSamples
 from superposition.finite_data import full_batch_loss
 from superposition.finite_data_runs import DataSets, list_models
@@ -32,9 +32,10 @@ def measure_finite_data(
     for point, rows in list_models(experiment).groupby("point"):
         parameters = {key: weights[f"{key}.{point}"] for key in ("W", "b_final")}
         data = data_sets.training[int(rows["n_samples"].iloc[0])]
-        _check(parameters, data_sets.test, name, seed)
+        hidden = torch.stack([encode(parameters["W"][i], data, i) for i in range(len(rows))])
+        rotation = torch_generator(seed, name, "rotation")
+        _check(parameters, hidden, data_sets.test, rotation, f"{name}, seed {seed}, point {point}")
         keys = rows.drop(columns="n_hidden").assign(experiment=name, seed=seed)
-        hidden = [encode(parameters["W"][i], data, i) for i in range(len(rows))]
         measured = pd.DataFrame([measure_model(W, h) for W, h in zip(parameters["W"], hidden, strict=True)])
         measured.index = keys.index
         training_loss = evaluate_loss(parameters, data, "sum").numpy()
@@ -125,17 +126,26 @@ def _repeat(key: pd.DataFrame, count: int) -> pd.DataFrame:
     return key.loc[key.index.repeat(count)].reset_index(drop=True)
 
 
-def _check(parameters: dict[str, Tensor], test: SparseSamples, name: str, seed: int) -> None:
-    """The theorems on dimensionality, and that no rotation of W changes the loss."""
+def _check(
+    parameters: dict[str, Tensor], hidden: Tensor, test: SparseSamples, rotation: torch.Generator, where: str
+) -> None:
+    """The theorems on the dimensionality of features and of training points; outputs >= 0; no rotation of W changes the
+    loss. Errors begin with `where` and number the instances of the point from 0.
+
+    Args:
+        hidden: (instances, n_hidden, samples), whose columns are points in the place of features
+    """
     W, bias = parameters["W"], parameters["b_final"].double()
     x = _first_samples(test, N_CHECKED).expand(-1, len(W), -1)
     try:
         geometry.check_invariants(W)
-        geometry.check_rotation(
-            W, lambda W: full_batch_loss({"W": W, "b_final": bias}, x, 1.0), torch_generator(seed, name, "rotation")
-        )
+        outputs = toy_models.KINDS["relu_output"].forward({"W": W.double(), "b_final": bias}, x)
+        geometry.check_outputs(outputs.transpose(0, 1))
+        geometry.check_rotation(W, lambda W: full_batch_loss({"W": W, "b_final": bias}, x, 1.0), rotation)
+        where = f"{where}, training points as features"
+        geometry.check_invariants(hidden)
     except geometry.InvariantError as error:
-        raise geometry.InvariantError(f"{name}, seed {seed}: {error}") from error
+        raise geometry.InvariantError(f"{where}: {error}") from error
 
 
 def _first_samples(data: SparseSamples, count: int) -> Tensor:

@@ -10,7 +10,7 @@ from superposition.regimes import POINTS_SHARE, find_regimes, measure_bump, poin
 
 SECTION = "double_descent"
 FEW, MANY = "few_samples", "many_samples"
-ARENA_FEW, ARENA_MANY = "arena_few_samples", "arena_many_samples"
+ARENA_FEW, ARENA_MANY, ARENA_OWN = "arena_few_samples", "arena_many_samples", "arena_own_samples"
 LOW_LOSS = 0.005  # of samples of length 1
 
 
@@ -248,9 +248,20 @@ CLAIMS = [
         (ARENA_FEW, ARENA_MANY),
         (5, 6, 8),
         {
-            "points": ("arena_dimensionality",),
+            "points": ("arena_dimensionality", "arena_shared_features_and_points"),
             "curve": ("arena_dimensionality", "arena_norms_and_losses"),
             "norms": ("arena_norms_and_losses",),
+        },
+    ),
+    *claims_at_scale(
+        "A4-own",
+        "ARENA 1.5.4, section 4, each restart with a training set of its own; Henighan et al. 2023",
+        (ARENA_OWN,),
+        (5, 6, 8),
+        {
+            "points": ("arena_own_dimensionality", "arena_features_and_points"),
+            "curve": ("arena_own_dimensionality", "arena_own_norms_and_losses"),
+            "norms": ("arena_own_norms_and_losses",),
         },
     ),
     *VARIANTS,

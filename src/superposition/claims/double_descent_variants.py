@@ -5,9 +5,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from superposition.claims.finite_data_selections import per_seed
+from superposition.claims.finite_data_selections import of_grid, per_seed
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import of_experiment
 from superposition.regimes import measure_bump
 
 SECTION = "double_descent"
@@ -16,7 +15,7 @@ STRONG_DECAY = 1.0
 
 
 def on_plane(tables: Tables, measure) -> pd.Series:
-    return per_seed(of_experiment(tables["finite_models"], PLANE), measure)
+    return per_seed(of_grid(tables, PLANE), measure)
 
 
 def largest_rise(models: pd.DataFrame, along: str, across: str) -> float:
@@ -60,7 +59,7 @@ def smallest_growth_of_bump(tables: Tables) -> pd.Series:
     def growth(models: pd.DataFrame) -> float:
         return losses_of_best(models, "steps").sort_index().apply(measure_bump, axis=1).diff().min()
 
-    return per_seed(of_experiment(tables["finite_models"], LONGER), growth)
+    return per_seed(of_grid(tables, LONGER), growth)
 
 
 def bump_under_strong_decay(tables: Tables) -> pd.Series:
@@ -68,7 +67,7 @@ def bump_under_strong_decay(tables: Tables) -> pd.Series:
         curve = losses_of_best(models, "weight_decay").loc[STRONG_DECAY].sort_index()
         return curve.max() / curve.iloc[0]
 
-    return per_seed(of_experiment(tables["finite_models"], DECAY), rise)
+    return per_seed(of_grid(tables, DECAY), rise)
 
 
 CLAIMS = [

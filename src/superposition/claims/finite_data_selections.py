@@ -11,7 +11,20 @@ def of_best_fits(tables: Tables, experiments: Sequence[str]) -> pd.DataFrame:
     """The models with the lowest training loss of their seed and point, at the seeds that all the experiments have."""
     models = tables["finite_models"]
     models = models[models["experiment"].isin(experiments) & models["lowest_training_loss"]]
-    complete = models.groupby("seed")["experiment"].nunique() == len(experiments)
+    return at_common_seeds(models, len(experiments))
+
+
+def of_grid(tables: Tables, name: str) -> pd.DataFrame:
+    """The models of the experiment `name` and of all <name>_..., which a grid may be spread over, at the seeds that all
+    of them have."""
+    models = tables["finite_models"]
+    models = models[(models["experiment"] == name) | models["experiment"].str.startswith(f"{name}_")]
+    return at_common_seeds(models, models["experiment"].nunique())
+
+
+def at_common_seeds(models: pd.DataFrame, n_experiments: int) -> pd.DataFrame:
+    """The models of the seeds at which there are so many experiments."""
+    complete = models.groupby("seed")["experiment"].nunique() == n_experiments
     return models[models["seed"].isin(complete.index[complete])]
 
 
