@@ -145,6 +145,7 @@ BREAKING = {
     ("T5-d", 0): change(
         "models", f"{DIGONS} and (last_probability < 0.28 or last_probability > 0.32)", n_represented=3
     ),
+    ("T5-d", 1): change("models", f"{DIGONS} and seed == 1", loss=1.0),
     ("T5-e", 0): change("features", f"{OF_PENTAGON} and feature == 4 and last_probability == 0.35", norm=0.4),
     ("T5-f", 0): change("features", f"{OF_PENTAGON} and feature == 1 and last_probability == 1", bias=-0.3),
     ("T5-f", 1): change("features", f"{OF_PENTAGON} and feature == 1 and last_probability == 1", bias=-0.1),
@@ -183,6 +184,7 @@ def test_without_a_crossing_it_is_not_measured():
     judged = judge(tables)
     for part in (("T5-c", 0), ("T5-c", 1), ("T5-e", 0)):
         assert judged.loc[part, "verdict"] == "not measured"
+    assert judged.loc[("T5-d", 1), "verdict"] == "failed"
 
 
 @pytest.mark.parametrize(("geometry", "parts"), [(PENTAGONS, [("T5-b", 0), ("T5-c", 0), ("T5-e", 0), ("T5-f", 2)])])
