@@ -59,6 +59,7 @@ BREAKING = {
     ("T10-b", 0): change("dynamics", TWO, set_cosine=0.8),
     ("T10-b", 1): change("dynamics", THREE, set_cosine=0.8),
     ("T10-b", 2): change("dynamics", TWO, n_directions=3),
+    ("T10-b", 3): change("dynamics", THREE, n_directions=3),
     ("T10-c", 0): fall_always(TWO),
     ("T10-c", 1): fall_always(THREE),
     ("T10-d", 0): change("dynamics", f"{TWO} and step < 4000", set_cosine=0.8),

@@ -199,9 +199,9 @@ CLAIMS = [
                 ">",
                 (0.9,),
             ),
-            Part(
-                "directions in use as the first plateau begins, two sets of three",
-                lambda t: at_first_plateau(t, TWO_SETS, "n_directions"),
+            *for_both(
+                "directions in use as the first plateau begins",
+                lambda t, e: at_first_plateau(t, e, "n_directions"),
                 "<=",
                 (2,),
             ),
