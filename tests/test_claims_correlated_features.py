@@ -33,6 +33,7 @@ def describe_sets(name: str, p: float) -> list[dict]:
             cosines = [-0.999, -0.999]
         case "three_correlated_pairs":
             cosines = [0.99, 0.4, 0.4] if p > 0.05 else [0.4, 0.41, 0.42]
+            across |= {"min_norm": 0.7, "max_norm": 0.72}
         case "local_bases":
             cosines = [0.05, 0.1]
         case "collapsing_pairs":
@@ -151,6 +152,14 @@ def test_pairs_of_incomplete_models_do_not_count():
     change("sets", of("three_correlated_pairs", "restart > 1"), min_cosine=-0.1)(tables)
     change("models", of("three_correlated_pairs", "restart > 1"), n_represented=5)(tables)
     assert judge(tables).loc[("A1.6", 0), "value"] == 1
+
+
+@pytest.mark.parametrize("norm", [{"min_norm": 0.6}, {"max_norm": 1.0}])
+def test_a_collapsed_pair_has_the_norms_of_a_sum(norm):
+    tables = change("sets", of("three_correlated_pairs", "point == 0 and set == 0 and restart > 0"), **norm)(
+        make_tables()
+    )
+    assert judge(tables).loc[("A1.6", 4), "value"] == 0.25
 
 
 def test_norms_are_not_measured_where_nothing_collapses():

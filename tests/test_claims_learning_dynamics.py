@@ -20,12 +20,12 @@ def judge(tables, available=EXPERIMENTS):
     return judge_claims(CLAIMS, tables, set(available)).set_index(["claim", "part"])
 
 
-def settle(value: float, from_step: int, to_step: int = 100_000):
+def settle(value: float, from_step: int, to_step: int = 100_000, where: str = "seed >= 0"):
     """Put every feature of the energy levels to one dimensionality between these steps."""
 
     def apply(tables):
         dynamics = tables["dynamics"]
-        for row in dynamics.query(f"{LEVELS} and {from_step} <= step <= {to_step}").index:
+        for row in dynamics.query(f"{LEVELS} and {from_step} <= step <= {to_step} and {where}").index:
             dynamics.at[row, "dimensionality"] = np.full(10, value, np.float32)
         return tables
 
@@ -59,6 +59,7 @@ BREAKING = {
     ("T10-b", 0): change("dynamics", TWO, set_cosine=0.8),
     ("T10-b", 1): change("dynamics", THREE, set_cosine=0.8),
     ("T10-b", 2): change("dynamics", TWO, n_directions=3),
+    ("T10-b", 3): change("dynamics", THREE, n_directions=3),
     ("T10-c", 0): fall_always(TWO),
     ("T10-c", 1): fall_always(THREE),
     ("T10-d", 0): change("dynamics", f"{TWO} and step < 4000", set_cosine=0.8),
@@ -92,6 +93,13 @@ def test_swaps_are_counted_by_model_and_seed():
 def test_without_a_swap_there_is_no_descent_at_one():
     judged = judge(settle(0.5, 0)(make_dynamics()))
     assert judged.loc[("T9-d", 0), "verdict"] == "not measured"
+
+
+def test_seeds_without_a_swap_do_not_count_in_the_descent_at_swaps():
+    expected = judge(make_dynamics((0, 2)))
+    judged = judge(settle(0.5, 0, where="seed == 1")(make_dynamics((0, 1, 2))))
+    columns = ["value", "n_seeds", "verdict"]
+    assert judged.loc[("T9-d", 0), columns].tolist() == expected.loc[("T9-d", 0), columns].tolist()
 
 
 def test_beginning_of_the_first_plateau():

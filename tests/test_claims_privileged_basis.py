@@ -86,6 +86,7 @@ BREAKING = {
     ("T14-b", 0): make_poly(f"{of(HUNDRED, 0.3)} and neuron < 4"),
     ("T14-b", 1): make_mono(f"{of(HUNDRED, 0.03)} and neuron < 30"),
     ("T14-b", 2): make_mono(f"{of(HUNDRED, 0.001)} and neuron < 10"),
+    ("T14-b", 3): make_mono(f"{of(HUNDRED, 0.003)} and neuron < 2"),
     ("T14-c", 0): make_mono(f"experiment == '{HUNDRED}' and feature_probability in (0.03, 0.1)"),
     ("T14-d", 0): change("features", f"experiment == '{HUNDRED}' and feature > 5", negative_response=0.1),
     ("T14-e", 0): make_poly(f"{of(HUNDRED, 0.03)} and neuron < 10"),

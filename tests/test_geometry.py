@@ -270,6 +270,14 @@ def test_basis_alignment_by_hand():
     assert not geometry.is_basis_aligned(columns((1, 1e-4), (0, 1)))
 
 
+def test_partially_basis_aligned_is_sparse():
+    code = columns((1, 0, 0), (0, -1, 0), (0.7, 0.7, 0), (0, 0, 0))  # two features, and one on the units of both
+    dense = columns((1, 0, 0), (0, 1, 0), (0.6, 0.6, 0.5), (0, 0, 0))
+    stacked = torch.stack([code, dense])
+    for n_units, expected in ((1, [False, False]), (2, [True, False]), (3, [True, True])):
+        assert geometry.is_basis_aligned(stacked, n_units=n_units).tolist() == expected
+
+
 @given(seed=st.integers(0, 1000))
 @settings(deadline=None, max_examples=25)
 def test_a_rotation_keeps_superposition_but_not_alignment(seed):

@@ -83,14 +83,15 @@ def has_superposition(W: Tensor) -> Tensor:
     return compute_rank(W) < W.shape[-1]
 
 
-def is_basis_aligned(W: Tensor, tolerance: float = 1e-6) -> Tensor:
-    """Whether every feature lies on one hidden unit alone (W_i is one-hot up to its length): boolean, shape [...].
+def is_basis_aligned(W: Tensor, tolerance: float = 1e-6, n_units: int = 1) -> Tensor:
+    """Whether every feature lies on at most `n_units` hidden units: boolean, shape [...].
 
-    Same definition and section. tolerance is relative to |W_i|.
+    Same definition and section. With one unit, W_i is one-hot up to its length: basis-aligned. With few, W_i is sparse:
+    partially basis-aligned; the source does not say how few. tolerance is relative to |W_i|.
     """
     W = _prepare(W)
-    rest = W.square().sum(-2) - W.square().amax(-2)  # what lies off the largest entry
-    return (rest.clamp(min=0).sqrt() <= tolerance * W.norm(dim=-2)).all(-1)
+    rest = W.square().sort(-2).values[..., :-n_units, :].sum(-2)  # what lies off the largest entries
+    return (rest.sqrt() <= tolerance * W.norm(dim=-2)).all(-1)
 
 
 def compute_gap_deviation(W: Tensor, threshold: float = REPRESENTED_NORM) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.privileged_basis import SECTION
+from superposition.claims.privileged_basis import SECTION, increases
 from superposition.claims.selections import at_probability, of_best, of_experiment, share_per_seed
 
 SIX, HUNDRED = "absolute_value_three_in_six", "absolute_value_hundred_in_forty"
@@ -200,6 +200,12 @@ CLAIMS = [
                 lambda t: over_probabilities(count_monosemantic(t), 0, 0.01, "max"),
                 "<=",
                 (4,),
+            ),
+            Part(
+                "increases of the monosemantic neurons along the sweep",
+                lambda t: increases(count_monosemantic(t).sort_index(axis=1, ascending=False)),
+                "=",
+                (0,),
             ),
         ),
     ),

@@ -1,6 +1,6 @@
 """Claims on the geometry of uniform superposition: feature dimensionalities and the polytopes behind them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,6 @@ PAPER = "Elhage et al. 2022, The Geometry of Superposition"
 ARENA = "ARENA 1.5.4, section 3"
 LARGE, HALF, SMALL = "uniform_400_in_30", "uniform_400_in_15", "uniform_200_in_20"
 CURVE, FEATURES = "dimensions_per_feature", "feature_dimensionality"
-PLATEAU = (0.3, 0.35, 0.4, 0.45, 0.5)  # densities at which features pair up
 PLATEAU_RANGE = (0.49, 0.57)
 
 
@@ -30,12 +29,6 @@ def one_per_seed(rows: pd.DataFrame, column: str, statistic: str) -> pd.Series:
 def within(table: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
     """The rows whose feature probability lies in [low, high], up to rounding."""
     return table[table["feature_probability"].between(low - 1e-9, high + 1e-9)]
-
-
-def at_each(table: pd.DataFrame, probabilities: Sequence[float]) -> pd.DataFrame:
-    """The rows of the probabilities nearest to each of `probabilities`."""
-    rows = pd.concat([at_probability(table, p) for p in probabilities])
-    return rows[~rows.index.duplicated()]
 
 
 # Dimensions per feature
@@ -89,15 +82,15 @@ def curve_parts(experiment: str) -> tuple[Part, ...]:
 # Dimensionalities of single features
 
 
-def represented(tables: Tables, experiment: str = LARGE) -> pd.DataFrame:
+def represented(tables: Tables, experiment: str) -> pd.DataFrame:
     """The represented features of one experiment."""
     features = of_experiment(tables["features"], experiment)
     return features[features["represented"].astype(bool)]
 
 
-def share_near_half(tables: Tables) -> pd.Series:
-    """Of the represented features of all four densities, the smallest share of any density."""
-    features = at_each(represented(tables), PLATEAU[:4])
+def share_near_half(tables: Tables, experiment: str) -> pd.Series:
+    """Of the represented features of each density from 0.3 to 0.45, the smallest share of any density."""
+    features = within(represented(tables, experiment), 0.3, 0.45)
     near = (features["dimensionality"] - 0.5).abs() < 0.03
     return near.groupby([features["seed"], features["feature_probability"]]).mean().groupby("seed").min()
 
@@ -112,27 +105,27 @@ LINES = {
 }
 
 
-def features_on_line(tables: Tables, line: str) -> pd.Series:
+def features_on_line(tables: Tables, experiment: str, line: str) -> pd.Series:
     """Most features of one model on a line, over the densities in its range; a model without features has none."""
     value, width, _, (low, high) = LINES[line]
-    features = within(of_experiment(tables["features"], LARGE), low, high)
+    features = within(of_experiment(tables["features"], experiment), low, high)
     on_line = features["represented"].astype(bool) & ((features["dimensionality"] - value).abs() <= width)
     counts = on_line.groupby([features["seed"], features["feature_probability"]]).sum()
     return counts.groupby("seed").max().astype(float)
 
 
-def lines_found(tables: Tables) -> pd.Series:
-    found = [features_on_line(tables, line) >= needed for line, (_, _, needed, _) in LINES.items()]
+def lines_found(tables: Tables, experiment: str) -> pd.Series:
+    found = [features_on_line(tables, experiment, line) >= needed for line, (_, _, needed, _) in LINES.items()]
     return pd.concat(found, axis=1).sum(axis=1, min_count=len(found)).astype(float)
 
 
-def largest_when_dense(tables: Tables) -> pd.Series:
-    features = of_experiment(tables["features"], LARGE)
+def largest_when_dense(tables: Tables, experiment: str) -> pd.Series:
+    features = of_experiment(tables["features"], experiment)
     return one_per_seed(within(features, 1, 1), "dimensionality", "max")
 
 
-def share_without_dimension(tables: Tables) -> pd.Series:
-    features = at_probability(of_experiment(tables["features"], LARGE), 0.4)
+def share_without_dimension(tables: Tables, experiment: str) -> pd.Series:
+    features = at_probability(of_experiment(tables["features"], experiment), 0.4)
     return share_per_seed(features, features["dimensionality"] < 0.05)
 
 
@@ -179,20 +172,20 @@ def growth_with_dimensions(tables: Tables, extreme: str) -> pd.Series:
 # Components
 
 
-def components_of(tables: Tables, size: int, rank: int) -> pd.DataFrame:
+def components_of(tables: Tables, experiment: str, size: int, rank: int) -> pd.DataFrame:
     """The features of all components of one size and rank, at every density."""
-    features = represented(tables)
+    features = represented(tables, experiment)
     return features[(features["component_size"] == size) & (features["component_rank"] == rank)]
 
 
-def largest_deviation(tables: Tables, size: int, rank: int, dimensionality: float) -> pd.Series:
-    features = components_of(tables, size, rank)
+def largest_deviation(tables: Tables, experiment: str, size: int, rank: int, dimensionality: float) -> pd.Series:
+    features = components_of(tables, experiment, size, rank)
     return (features["dimensionality"] - dimensionality).abs().groupby(features["seed"]).max()
 
 
-def least_opposed(tables: Tables) -> pd.Series:
+def least_opposed(tables: Tables, experiment: str) -> pd.Series:
     """The largest, over pairs, of the cosine between the two features."""
-    return one_per_seed(components_of(tables, 2, 1), "min_cosine", "max")
+    return one_per_seed(components_of(tables, experiment, 2, 1), "min_cosine", "max")
 
 
 # Compressed sensing
@@ -206,91 +199,146 @@ def crowding(tables: Tables) -> pd.Series:
     return one_per_seed(models, "bound", "max")
 
 
+def claims_on_dimensionalities(name: str, source: str, experiment: str, figures: tuple[str, ...]) -> list[Claim]:
+    """What the sources say of the dimensionalities of single features, of one experiment."""
+    return [
+        Claim(
+            f"{name}-b",
+            SECTION,
+            source,
+            "On the plateau nearly every represented feature has exactly half a dimension.",
+            (experiment,),
+            figures[:1],
+            (
+                Part(
+                    "share of represented features with |D - 1/2| < 0.03, the least at any p in [0.3, 0.45]",
+                    lambda t: share_near_half(t, experiment),
+                    ">=",
+                    (0.95,),
+                ),
+            ),
+        ),
+        Claim(
+            f"{name}-c",
+            SECTION,
+            source,
+            "Dimensionalities gather on the lines of the polytopes 3/4, 2/3, 1/2, 2/5 and 3/8.",
+            (experiment,),
+            figures,
+            (
+                Part(
+                    "of these five lines, how many have enough features",
+                    lambda t: lines_found(t, experiment),
+                    ">=",
+                    (4,),
+                ),
+                Part(
+                    "features within 0.02 of 2/3 at the best p in [0.55, 0.65]",
+                    lambda t: features_on_line(t, experiment, "2/3"),
+                    ">=",
+                    (8,),
+                ),
+                Part(
+                    "features within 0.025 of 3/4 at the best p in [0.7, 0.85]",
+                    lambda t: features_on_line(t, experiment, "3/4"),
+                    ">=",
+                    (5,),
+                ),
+                Part(
+                    "features within 0.025 of 2/5 at the best p in [0.22, 0.28]",
+                    lambda t: features_on_line(t, experiment, "2/5"),
+                    ">=",
+                    (8,),
+                ),
+                Part(
+                    "features within 0.025 of 3/8 at the best p in [0.17, 0.22]",
+                    lambda t: features_on_line(t, experiment, "3/8"),
+                    ">=",
+                    (8,),
+                ),
+            ),
+        ),
+        Claim(
+            f"{name}-d",
+            SECTION,
+            source,
+            "Features that are always present have no dimensions of their own; on the plateau, unlearned ones have "
+            "none.",
+            (experiment,),
+            figures[:1],
+            (
+                Part("largest D of any feature at p = 1", lambda t: largest_when_dense(t, experiment), "<", (0.95,)),
+                Part(
+                    "share of features with D < 0.05 at p = 0.4",
+                    lambda t: share_without_dimension(t, experiment),
+                    ">",
+                    (0.5,),
+                ),
+            ),
+        ),
+        Claim(
+            f"{name}-e",
+            SECTION,
+            source,
+            "The dimensionalities of all features add up to the number of hidden dimensions.",
+            (experiment,),
+            figures[:1],
+            (
+                Part(
+                    "largest deviation of their sum from m, any p, relative to m",
+                    lambda t: one_per_seed(models_of(t, experiment), "missing", "max"),
+                    "<=",
+                    (0.01,),
+                ),
+            ),
+        ),
+    ]
+
+
+def claim_on_components(name: str, source: str, experiment: str, figures: tuple[str, ...]) -> Claim:
+    """What the paper says of the groups that interfering features form, of one experiment."""
+    return Claim(
+        f"{name}-g",
+        SECTION,
+        source,
+        "The features fall into groups, orthogonal to each other, that are digons, triangles and pentagons.",
+        (experiment,),
+        figures[-1:],
+        (
+            Part("largest cosine within a group of two", lambda t: least_opposed(t, experiment), "<", (-0.95,)),
+            Part(
+                "largest |D - 1/2| in groups of two",
+                lambda t: largest_deviation(t, experiment, 2, 1, 1 / 2),
+                "<",
+                (0.03,),
+            ),
+            Part(
+                "largest |D - 2/3| in planar groups of three",
+                lambda t: largest_deviation(t, experiment, 3, 2, 2 / 3),
+                "<",
+                (0.04,),
+            ),
+            Part(
+                "largest |D - 2/5| in planar groups of five",
+                lambda t: largest_deviation(t, experiment, 5, 2, 2 / 5),
+                "<",
+                (0.04,),
+            ),
+        ),
+    )
+
+
 PLATEAU_SENTENCE = (
     "Dimensions per feature fall from one as features become sparse, and stay at one half over a range of densities."
 )
+ON_LARGE = ("T4", PAPER, LARGE, (FEATURES, "feature_graphs"))
+ON_SMALL = ("A3.1", ARENA, SMALL, (f"{FEATURES}_small",))
 CLAIMS = [
     Claim("A3.1", SECTION, ARENA, PLATEAU_SENTENCE, (SMALL,), (CURVE, f"{FEATURES}_small"), curve_parts(SMALL)),
+    *claims_on_dimensionalities(*ON_SMALL),
+    claim_on_components(*ON_SMALL),
     Claim("T4-a", SECTION, PAPER, PLATEAU_SENTENCE, (LARGE,), (CURVE, FEATURES), curve_parts(LARGE)),
-    Claim(
-        "T4-b",
-        SECTION,
-        PAPER,
-        "On the plateau nearly every represented feature has exactly half a dimension.",
-        (LARGE,),
-        (FEATURES,),
-        (
-            Part(
-                "share of represented features with |D - 1/2| < 0.03, the least at p = 0.3, 0.35, 0.4, 0.45",
-                share_near_half,
-                ">=",
-                (0.95,),
-            ),
-        ),
-    ),
-    Claim(
-        "T4-c",
-        SECTION,
-        PAPER,
-        "Dimensionalities gather on the lines of the polytopes 3/4, 2/3, 1/2, 2/5 and 3/8.",
-        (LARGE,),
-        (FEATURES, "feature_graphs"),
-        (
-            Part("of these five lines, how many have enough features", lines_found, ">=", (4,)),
-            Part(
-                "features within 0.02 of 2/3 at the best p in [0.55, 0.65]",
-                lambda t: features_on_line(t, "2/3"),
-                ">=",
-                (8,),
-            ),
-            Part(
-                "features within 0.025 of 3/4 at the best p in [0.7, 0.85]",
-                lambda t: features_on_line(t, "3/4"),
-                ">=",
-                (5,),
-            ),
-            Part(
-                "features within 0.025 of 2/5 at the best p in [0.22, 0.28]",
-                lambda t: features_on_line(t, "2/5"),
-                ">=",
-                (8,),
-            ),
-            Part(
-                "features within 0.025 of 3/8 at the best p in [0.17, 0.22]",
-                lambda t: features_on_line(t, "3/8"),
-                ">=",
-                (8,),
-            ),
-        ),
-    ),
-    Claim(
-        "T4-d",
-        SECTION,
-        PAPER,
-        "Features that are always present have no dimensions of their own; on the plateau, unlearned ones have none.",
-        (LARGE,),
-        (FEATURES,),
-        (
-            Part("largest D of any feature at p = 1", largest_when_dense, "<", (0.95,)),
-            Part("share of features with D < 0.05 at p = 0.4", share_without_dimension, ">", (0.5,)),
-        ),
-    ),
-    Claim(
-        "T4-e",
-        SECTION,
-        PAPER,
-        "The dimensionalities of all features add up to the number of hidden dimensions.",
-        (LARGE,),
-        (FEATURES,),
-        (
-            Part(
-                "largest deviation of their sum from m, any p, relative to m",
-                lambda t: one_per_seed(models_of(t, LARGE), "missing", "max"),
-                "<=",
-                (0.01,),
-            ),
-        ),
-    ),
+    *claims_on_dimensionalities(*ON_LARGE),
     Claim(
         "T4-f",
         SECTION,
@@ -314,24 +362,7 @@ CLAIMS = [
             ),
         ),
     ),
-    Claim(
-        "T4-g",
-        SECTION,
-        PAPER,
-        "The features fall into groups, orthogonal to each other, that are digons, triangles and pentagons.",
-        (LARGE,),
-        ("feature_graphs",),
-        (
-            Part("largest cosine within a group of two", least_opposed, "<", (-0.95,)),
-            Part("largest |D - 1/2| in groups of two", lambda t: largest_deviation(t, 2, 1, 1 / 2), "<", (0.03,)),
-            Part(
-                "largest |D - 2/3| in planar groups of three", lambda t: largest_deviation(t, 3, 2, 2 / 3), "<", (0.04,)
-            ),
-            Part(
-                "largest |D - 2/5| in planar groups of five", lambda t: largest_deviation(t, 5, 2, 2 / 5), "<", (0.04,)
-            ),
-        ),
-    ),
+    claim_on_components(*ON_LARGE),
     Claim(
         "T17",
         SECTION,

@@ -137,7 +137,15 @@ CLAIMS = [
         "The change is a first-order transition: both geometries are found around it, and their losses cross.",
         (EXPERIMENT,),
         ("geometry_crossing",),
-        (Part("ratios at which the restarts end in both geometries", ratios_with_both, ">=", (3,)),),
+        (
+            Part("ratios at which the restarts end in both geometries", ratios_with_both, ">=", (3,)),
+            Part(
+                "share of seeds in which the difference of the two lowest losses changes its sign",
+                lambda t: crossing_ratio(t).notna().astype(float),
+                "=",
+                (1,),
+            ),
+        ),
     ),
     Claim(
         "T5-e",
