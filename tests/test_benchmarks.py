@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -264,6 +265,22 @@ def test_what_the_paper_shows_is_what_was_measured(tmp_path):
     assert set(shown["workloads"][0]) == set(PUBLISHED["workloads"][0])
     assert set(shown["scaling"][0]) == set(PUBLISHED["scaling"][0])
     assert set(shown["machine"]) == set(PUBLISHED["machine"])
+
+
+def test_the_readme_shows_what_is_published():
+    [section] = re.findall(r"^## Speed\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    asked = {workload.name: f"{workload.targets['cpu']:g}" for workload in list_workloads()}
+    assert rows[1:] == [
+        [
+            row["workload"],
+            row["shape"].removesuffix(", batch 1024"),
+            f"{row['ratio']} [{row['ratio_low']}, {row['ratio_high']}]",
+            asked[row["workload"]],
+        ]
+        for row in PUBLISHED["workloads"]
+    ]
+    assert PUBLISHED["machine"]["date"] in section
 
 
 def test_a_part_of_the_benchmark_is_not_published():

@@ -1,16 +1,39 @@
 """The recipes of the README run as they are written, but for their length."""
 
+import ast
 import re
 
 import pytest
 import yaml
-from workflow_runs import ROOT, Project
+from workflow_plans import (
+    CONFIG,
+    TOY_MODELS,
+)
+from workflow_runs import ROOT, Project, load_configurations
 
 README = (ROOT / "README.md").read_text()
-RECIPES = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
 TABLES = {"toy_models": "models", "finite_data": "finite_models", "saes": "saes", "dictionaries": "dictionaries"}
 SHORT = {"steps": 40, "log_every": 20}
 N_SAMPLES = {"n_samples": 300}  # held out
+
+
+def read_blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def read_block(language: str, words: str) -> str:
+    """The only block of a language that holds `words`."""
+    [block] = [block for block in read_blocks(language) if words in block]
+    return block
+
+
+def is_addition(recipe: dict) -> bool:
+    """Whether a recipe has experiments that the configuration lacks, and nothing else."""
+    return all(section in TABLES and not set(blocks) & set(CONFIG[section]) for section, blocks in recipe.items())
+
+
+RECIPES = [yaml.safe_load(block) for block in read_blocks("yaml")]
+ADDITIONS = [recipe for recipe in RECIPES if is_addition(recipe)]
 
 
 def shorten(section: str, block: dict) -> dict:
@@ -28,20 +51,42 @@ def shorten(section: str, block: dict) -> dict:
     return short
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: next(iter(recipe)))
-def test_a_recipe_of_the_readme_runs(recipe, fresh: Project):
-    path = fresh.root / "config.yaml"
-    config = yaml.safe_load(path.read_text())
-    targets = []
-    for section, blocks in recipe.items():
-        for name, block in blocks.items():
-            assert name not in config.get(section, {}), "a recipe adds to what there is"
-            config.setdefault(section, {})[name] = shorten(section, block)
-            targets.append(f"results/metrics/{TABLES[section]}/{name}/0.parquet")
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
+def shorten_all(recipe: dict) -> dict:
+    return {
+        section: {name: shorten(section, block) for name, block in blocks.items()} for section, blocks in recipe.items()
+    }
+
+
+# --- the configuration ---
+
+
+@pytest.mark.parametrize(
+    "recipe", ADDITIONS, ids=lambda recipe: " ".join(name for part in recipe.values() for name in part)
+)
+def test_an_experiment_of_the_readme_runs(recipe, fresh: Project):
+    fresh.configure(shorten_all(recipe))
+    targets = [
+        f"results/metrics/{TABLES[section]}/{name}/0.parquet" for section, blocks in recipe.items() for name in blocks
+    ]
     fresh.run("--cores", "2", *targets)
     assert all((fresh.root / target).exists() for target in targets)
 
 
-def test_there_are_recipes():
-    assert {section for recipe in RECIPES for section in recipe} >= {"toy_models", "finite_data", "saes"}
+def test_the_readme_adds_one_of_each_kind_and_a_bigger_toy_model():
+    assert {section for recipe in ADDITIONS for section in recipe} == set(TABLES)
+    largest = max(block["model"]["n_features"] for block in load_configurations()["config.yaml"]["toy_models"].values())
+    added = [block for recipe in ADDITIONS for block in recipe.get("toy_models", {}).values()]
+    assert max(block["model"]["n_features"] for block in added) > largest
+
+
+# --- Python ---
+
+
+def test_the_tables_are_read_by_pandas(tiny_run: Project, monkeypatch):
+    monkeypatch.chdir(tiny_run.root)
+    *statements, last = ast.parse(read_block("python", "read_parquet")).body
+    names = {}
+    exec(compile(ast.Module(statements, []), "README.md", "exec"), names)
+    dimensionality = eval(compile(ast.Expression(last.value), "README.md", "eval"), names)
+    assert dimensionality.between(0, 1.01).all()
+    assert set(dimensionality.index.get_level_values("experiment")) == set(TOY_MODELS)
