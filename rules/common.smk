@@ -159,9 +159,10 @@ def samples_of_source(wildcards):
     return f"results/data/{source_of(SAES[wildcards.sae])}/{wildcards.seed}.safetensors"
 
 
-def checkpoint_of_finite_data(wildcards):
+def checkpoint(wildcards):
     """Where a job keeps what it has done. No output: Snakemake would delete it when the job is killed."""
-    return f"results/checkpoints/{wildcards.finite_data}/{wildcards.seed}.safetensors"
+    [name] = set(wildcards.keys()) - {"seed"}
+    return f"results/checkpoints/{wildcards[name]}/{wildcards.seed}.safetensors"
 
 
 def paper_sources(wildcards):

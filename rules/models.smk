@@ -2,7 +2,7 @@
 #
 # Required: nothing but the configuration, where training draws its own samples; training sets where they are finite.
 # Makes: results/models/{experiment}/{seed}.safetensors, the weights; .parquet beside it, the training history.
-# While a job on finite data runs: results/checkpoints/{finite_data}/{seed}.safetensors, from which it goes on if killed.
+# While a job runs: results/checkpoints/{experiment}/{seed}.safetensors, from which it goes on if killed.
 
 
 rule train_toy_models:
@@ -22,11 +22,13 @@ rule train_toy_models:
         runtime=minutes_of_toy_models,
     params:
         spec=specify("train_toy_models", describe_toy_models, ["training_history"]),
+        checkpoint=checkpoint,
         python=python,
     message:
         "Training toy models of {wildcards.experiment}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.train_toy_models --spec {params.spec:q} --gpus {resources.gpu}"
+        " --checkpoint {params.checkpoint}"
         " --weights {output.weights} --history {output.history} > {log} 2>&1"
 
 
@@ -49,7 +51,7 @@ rule train_on_finite_data:
         runtime=minutes_of_finite_data,
     params:
         spec=specify("train_on_finite_data", describe_finite_data, ["finite_history"]),
-        checkpoint=checkpoint_of_finite_data,
+        checkpoint=checkpoint,
         python=python,
     message:
         "Training on finite data of {wildcards.finite_data}, seed {wildcards.seed}"

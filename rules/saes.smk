@@ -3,6 +3,7 @@
 # Required: the weights and held-out samples (which decide between its restarts) of the toy model that the sweep names; or
 # the synthetic dictionary that it names, which lies in one file with its held-out samples.
 # Makes: results/saes/{sae}/{seed}.safetensors, the weights; .parquet beside it, the history with snapshots.
+# While a job runs: results/checkpoints/{sae}/{seed}.safetensors, from which it goes on if killed.
 
 
 rule fit_saes:
@@ -25,10 +26,11 @@ rule fit_saes:
         runtime=minutes_of_saes,
     params:
         spec=specify("fit_saes", describe_saes, ["sae_history"]),
+        checkpoint=checkpoint,
         python=python,
     message:
         "Fitting autoencoders of {wildcards.sae}, seed {wildcards.seed}"
     shell:
         "{params.python} -m scripts.fit_saes --spec {params.spec:q} --gpus {resources.gpu}"
-        " --model_weights {input.model_weights} --samples {input.samples}"
+        " --model_weights {input.model_weights} --samples {input.samples} --checkpoint {params.checkpoint}"
         " --weights {output.weights} --history {output.history} > {log} 2>&1"

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import torch
 from builders import check_schema, finite_data
+from mortal_checkpoint import Killed, Mortal
 
 from superposition.checkpoints import Checkpoint
 from superposition.finite_data_runs import sample_data_sets
@@ -44,24 +45,6 @@ def assert_same(first, second):
     assert weights.keys() == others.keys()
     assert all(torch.equal(weights[name], others[name]) for name in weights)
     pd.testing.assert_frame_equal(history, other_history)
-
-
-class Killed(Exception):
-    pass
-
-
-class Mortal(Checkpoint):
-    """Saves whenever it can, and is killed after the `last` save."""
-
-    def __init__(self, path, last):
-        super().__init__(path, "a", seconds=0)
-        self.left = last
-
-    def save(self, tensors):
-        super().save(tensors)
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
 
 
 # each of the 4 points has 4 stretches of 10 steps, after which it saves, and saves again when it is done

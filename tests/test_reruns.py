@@ -42,7 +42,13 @@ def add_code(text: str) -> str:
             | fitting(SAES)
             | gathering(figures_of(*TOY_MODELS, *SAES)),
         ),
-        ("superposition/checkpoints", fitting_finite_data(FINITE_DATA) | gathering(figures_of(*FINITE_DATA))),
+        (
+            "superposition/checkpoints",
+            {"train_toy_models": jobs(TOY_MODELS), "measure_toy_models": jobs(TOY_MODELS)}
+            | fitting_finite_data(FINITE_DATA)
+            | fitting(SAES)
+            | gathering(figures_of(*TOY_MODELS, *FINITE_DATA, *SAES)),
+        ),
         (
             "superposition/finite_data_measurement",
             {"measure_finite_data": jobs(FINITE_DATA)} | gathering(figures_of(*FINITE_DATA)),

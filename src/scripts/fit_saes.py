@@ -1,9 +1,10 @@
 """Fit all instances of one sparse-autoencoder sweep at one seed to the activations of a trained toy model, or of a
-synthetic dictionary."""
+synthetic dictionary; a job that was killed goes on where it was."""
 
 import torch
 
 from scripts.command_line import provenance, run
+from superposition.checkpoints import Checkpoint
 from superposition.devices import claim_device
 from superposition.dictionaries import Dictionary
 from superposition.dictionaries.source import DictionarySource
@@ -14,16 +15,20 @@ from superposition.sae_training import fit_saes as fit
 from superposition.storage import load_tensors, save_table, save_tensors
 
 
-def fit_saes(spec: dict, model_weights: list[str], samples: str, weights: str, history: str, gpus: int = 0) -> None:
+def fit_saes(
+    spec: dict, model_weights: list[str], samples: str, checkpoint: str, weights: str, history: str, gpus: int = 0
+) -> None:
     sae, data = spec["sae"], load_tensors(samples)
     with claim_device(gpus) as device:
         if "dictionary" in spec:
             source, origin = DictionarySource(Dictionary.from_tensors(spec["dictionary"], data).to(device)), {}
         else:
             source, origin = open_toy_model(spec, model_weights, SparseSamples.from_tensors(data), device)
-        parameters, losses = fit(spec["id"], sae, spec["seed"], source, device)
+        kept = Checkpoint(checkpoint, provenance(spec)["config"], device)
+        parameters, losses = fit(spec["id"], sae, spec["seed"], source, device, checkpoint=kept)
     save_table(losses, history, spec["tables"]["sae_history"], provenance(spec))
     save_tensors(parameters | origin, weights, provenance(spec))
+    kept.remove()
 
 
 def open_toy_model(
@@ -39,4 +44,4 @@ def open_toy_model(
 
 
 if __name__ == "__main__":
-    run(fit_saes, files=["samples", "weights", "history"], lists=["model_weights"], gpu=True)
+    run(fit_saes, files=["samples", "checkpoint", "weights", "history"], lists=["model_weights"], gpu=True)

@@ -10,8 +10,8 @@ from superposition.storage import load_tensors, save_table, save_tensors
 
 def train_on_finite_data(spec: dict, samples: str, checkpoint: str, weights: str, history: str, gpus: int = 0) -> None:
     data_sets = DataSets.from_tensors(load_tensors(samples))
-    kept = Checkpoint(checkpoint, provenance(spec)["config"])
     with claim_device(gpus) as device:
+        kept = Checkpoint(checkpoint, provenance(spec)["config"], device)
         parameters, losses = train(spec["id"], spec["experiment"], spec["seed"], data_sets, device, kept)
     save_table(losses, history, spec["tables"]["finite_history"], provenance(spec))
     save_tensors(parameters, weights, provenance(spec))

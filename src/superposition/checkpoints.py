@@ -13,15 +13,16 @@ SECONDS = 30.0  # between two copies: what a killed job loses at most
 
 
 class Checkpoint:
-    """A file that holds the state of one job, and the hash of the specification (configuration, code, seed) of the job.
+    """A file that holds the state of one job, the hash of the specification (configuration, code, seed) of the job, and
+    the kind of device it ran on.
 
-    What another specification left there is never gone on from, nor is a file that cannot be read: the job then starts
-    from its beginning.
+    What another specification or kind of device left there is never gone on from, nor is a file that cannot be read:
+    the job then starts from its beginning.
     """
 
-    def __init__(self, path: str | Path, specification: str, seconds: float = SECONDS):
+    def __init__(self, path: str | Path, specification: str, device: str = "cpu", seconds: float = SECONDS):
         self.path = Path(path)
-        self.origin = {"specification": specification}
+        self.origin = {"specification": specification, "device": device.partition(":")[0]}
         self.interval = Interval(seconds)
 
     def load(self) -> "dict[str, Tensor]":

@@ -68,12 +68,9 @@ def _train_point(
     )
     rates = torch.full((restarts,), training["learning_rate"])
     state = _restore_state(kept)
-    recorder = Recorder(
-        training["log_every"],
-        Progress(f"{name}, {setting.n_samples:,} samples, point {point}", setting.steps),
-        steps=kept["current.history_steps"].tolist() if state else [],
-        losses=list(kept["current.losses"]) if state else [],
-    )
+    progress = Progress(f"{name}, {setting.n_samples:,} samples, point {point}", setting.steps)
+    recorder = Recorder(training["log_every"], progress)
+    recorder.resume({key.removeprefix("current."): tensor for key, tensor in kept.items()})
     finished = {key: tensor for key, tensor in kept.items() if not key.startswith("current.")}
 
     def keep(state: full_batch.TrainingState) -> None:
@@ -96,8 +93,8 @@ def _train_point(
 
 def _describe_state(state: full_batch.TrainingState, recorder: Recorder) -> dict[str, Tensor]:
     arrays = {key: torch.from_numpy(getattr(state, key)) for key in STATE}
-    arrays |= {"steps": torch.tensor(state.steps), "history_steps": torch.tensor(recorder.steps)}
-    return {f"current.{key}": tensor for key, tensor in (arrays | {"losses": torch.stack(recorder.losses)}).items()}
+    arrays |= {"steps": torch.tensor(state.steps)} | recorder.to_tensors()
+    return {f"current.{key}": tensor for key, tensor in arrays.items()}
 
 
 def _restore_state(kept: dict[str, Tensor]) -> full_batch.TrainingState | None:

@@ -36,6 +36,17 @@ class Adam:
         self.second = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self.steps = 0
 
+    def to_tensors(self) -> dict[str, Tensor]:
+        """The moments, for `resume`."""
+        kinds = {"first": self.first, "second": self.second}
+        return {f"{kind}.{name}": tensor for kind, tensors in kinds.items() for name, tensor in tensors.items()}
+
+    def resume(self, kept: dict[str, Tensor], steps: int) -> None:
+        """Go on, after so many steps, from what `to_tensors` gave."""
+        for key, tensor in self.to_tensors().items():
+            tensor.copy_(kept[key])
+        self.steps = steps
+
     @torch.no_grad()
     def step(self, gradients: dict[str, Tensor], rate_factor: float = 1.0) -> None:
         """One update; `rate_factor` is the schedule's value at this step."""

@@ -51,3 +51,8 @@ class L0Controller:
     def state(self) -> dict[str, Tensor]:
         """The state under the names by which it is saved."""
         return {"penalty_multiplier": self.factor, "mean_l0": self.l0, "l0_change": self.change}
+
+    def resume(self, kept: dict[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for name, tensor in self.state().items():
+            tensor.copy_(kept[name])

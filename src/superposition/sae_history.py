@@ -13,7 +13,8 @@ class History:
     def __init__(self, sae: dict, n_instances: int, weights: dict[str, Tensor]):
         self.snapshot_steps = choose_snapshots(sae["training"])
         self.resampled = torch.zeros(n_instances, sae["n_latents"], dtype=torch.bool)
-        self.frames: list[pd.DataFrame] = []
+        self.rows: dict[int, dict[str, Tensor]] = {}  # step -> column -> (instances, ...); weights at snapshots alone
+        self.weights = list(weights)
         unknown = torch.full((n_instances,), float("nan"))
         self._append(0, unknown, unknown, torch.full(self.resampled.shape, float("nan")), weights)
 
@@ -34,27 +35,41 @@ class History:
         self.resampled = torch.zeros_like(self.resampled)
 
     def _append(self, step, reconstruction, sparsity, fraction_active, weights) -> None:
-        snapshot = step in self.snapshot_steps
-        n = len(fraction_active)
-        snapshots = {
-            key: list(tensor.detach().cpu().flatten(1).numpy().copy()) if snapshot else [None] * n
-            for key, tensor in weights.items()
+        columns = {
+            "reconstruction_loss": reconstruction,
+            "sparsity_loss": sparsity,
+            "fraction_active": fraction_active,
+            "resampled": self.resampled,
         }
-        rows = {
-            "step": step,
-            "instance": range(n),
-            "reconstruction_loss": reconstruction.cpu().numpy(),
-            "sparsity_loss": sparsity.cpu().numpy(),
-            "fraction_active": list(fraction_active.cpu().numpy()),
-            "resampled": list(self.resampled.numpy().copy()),
-            **snapshots,
+        if step in self.snapshot_steps:
+            columns |= {key: tensor.detach().flatten(1) for key, tensor in weights.items()}
+        self.rows[step] = {key: tensor.cpu().clone() for key, tensor in columns.items()}
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """What was kept so far, for `resume`."""
+        return {f"row.{step}.{key}": tensor for step, row in self.rows.items() for key, tensor in row.items()}
+
+    def resume(self, kept: dict[str, Tensor]) -> None:
+        """Take over what `to_tensors` gave, at the end of a stretch."""
+        self.rows = {}
+        for name in (name for name in kept if name.startswith("row.")):
+            _, step, key = name.split(".")
+            self.rows.setdefault(int(step), {})[key] = kept[name]
+        self.rows = dict(sorted(self.rows.items()))
+
+    def _to_frame(self, step: int, row: dict[str, Tensor]) -> pd.DataFrame:
+        n = len(row["resampled"])
+        scalars = {key: row[key].numpy() for key in ("reconstruction_loss", "sparsity_loss")}
+        vectors = {
+            key: list(row[key].numpy()) if key in row else [None] * n
+            for key in ("fraction_active", "resampled", *self.weights)
         }
-        self.frames.append(pd.DataFrame(rows))
+        return pd.DataFrame({"step": step, "instance": range(n), **scalars, **vectors})
 
     def to_table(self, recorder: Recorder, name: str, seed: int) -> pd.DataFrame:
         """Columns: sae, seed, step, instance, loss and its parts (means of the stretch that ends at step),
         fraction_active and resampled (n_latents), and the flattened weights at snapshot steps, else null."""
-        frame = pd.concat(self.frames, ignore_index=True)
+        frame = pd.concat([self._to_frame(step, row) for step, row in self.rows.items()], ignore_index=True)
         losses = {
             (step, instance): float(value)
             for step, values in zip(recorder.steps, recorder.losses, strict=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from superposition import saes
+from superposition.checkpoints import Checkpoint
 from superposition.kernels import sae_training as kernels
 from superposition.optimizers import Adam
 from superposition.progress import Progress
@@ -37,6 +38,13 @@ class Activity:
         """(instances, n_latents): silent in every batch of the last `window` steps."""
         return torch.stack(list(self.recent)).sum(0) == 0
 
+    def to_tensors(self) -> dict[str, Tensor]:
+        """What the last steps of a finished stretch did, for `resume`."""
+        return {"recent": torch.stack(list(self.recent))}
+
+    def resume(self, kept: dict[str, Tensor]) -> None:
+        self.recent.extend(kept["recent"].unbind(0))
+
     def take_stretch(self) -> list[Tensor]:
         """Means since the last call: reconstruction and sparsity loss, both (instances,), and the fraction of samples
         on which each latent fired, (instances, n_latents)."""
@@ -52,12 +60,14 @@ def fit_saes(
     source: Source,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[dict[str, Tensor], pd.DataFrame]:
     """All instances of the sweep `sae` at `seed`.
 
     Args:
         sae: the SAE's block of the configuration
         source: what draws the activations, on `device`
+        checkpoint: where to keep the state of training, and to go on from, to the same last bit
 
     Returns:
         the parameters (see saes), with the state that encoding needs and that of the training tools, and the history:
@@ -104,17 +114,30 @@ def fit_saes(
     def close_stretch(step: int, reconstruction: Tensor, sparsity: Tensor, fraction_active: Tensor) -> None:
         history.close_stretch(step, reconstruction, sparsity, fraction_active, weights_and_thresholds())
 
+    batches = Batches(source, seed, name, "train", n_instances=n_instances, device=device)
+    schedules = torch_generator(seed, name, "schedule")
+    streams = {"train": batches.generators, "fresh": fresh.generators, "resample": resamplers, "schedule": [schedules]}
+    generators = {f"generator.{key}.{i}": stream for key in streams for i, stream in enumerate(streams[key])}
+
+    def keep(describe: Callable[[], dict[str, Tensor]]) -> None:
+        if checkpoint and checkpoint.is_due():
+            drawn = {key: generator.get_state() for key, generator in generators.items()}
+            checkpoint.save(describe() | drawn | recorder.to_tensors() | history.to_tensors())
+
+    kept = checkpoint.load() if checkpoint else {}
+    if recorder.resume(kept):
+        history.resume(kept)
+        for key, generator in generators.items():
+            generator.set_state(kept[key])
     if uses_kernel(sae, architecture, source, device):
         penalty, learning_rate = (tensor_of_instances(sae, key) for key in ("sparsity_penalty", "learning_rate"))
         seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
         kernels.minimise(
             architecture, parameters, source.W, source.distribution(n_instances), penalty, sae["training"],
-            sae["resampling"], learning_rate, seeds, recorder, close_stretch, resample,
+            sae["resampling"], learning_rate, seeds, recorder, close_stretch, resample, kept, keep,
         )  # fmt: skip
         return parameters, history.to_table(recorder, name, seed)
-    batches = Batches(source, seed, name, "train", n_instances=n_instances, device=device)
-    schedules = torch_generator(seed, name, "schedule")
-    state = minimise(architecture, parameters, sae, batches, schedules, recorder, close_stretch, resample)
+    state = minimise(architecture, parameters, sae, batches, schedules, recorder, close_stretch, resample, kept, keep)
     return parameters | state, history.to_table(recorder, name, seed)
 
 
@@ -133,6 +156,8 @@ def minimise(
     recorder: Recorder,
     close_stretch: Callable[[int, Tensor, Tensor, Tensor], None],
     resample: Callable[[Tensor], Tensor],
+    kept: dict[str, Tensor],
+    keep: Callable[[Callable[[], dict[str, Tensor]]], None],
 ) -> dict[str, Tensor]:
     """The specification, trained by autograd on any device; the kernel's `minimise` says what is called when.
 
@@ -156,7 +181,20 @@ def minimise(
     if uses_controller(sae, architecture):
         controller = L0Controller(tensor_of_instances(sae, "target_l0", device), training["control_strength"])
     activity = Activity(resampling["window"])
-    for step in range(steps):
+
+    def describe() -> dict[str, Tensor]:
+        weights = {f"parameter.{key}": tensor for key, tensor in parameters.items()}
+        return optimizer.to_tensors() | weights | activity.to_tensors() | (controller.state() if controller else {})
+
+    begin = recorder.steps[-1] if recorder.steps else 0
+    if begin:
+        for key, tensor in parameters.items():
+            tensor.copy_(kept[f"parameter.{key}"])
+        optimizer.resume(kept, begin)
+        activity.resume(kept)
+        if controller:
+            controller.resume(kept)
+    for step in range(begin, steps):
         if resampling["method"] != "none" and step and step % resampling["every"] == 0:
             restarted = resample(activity.dead())
             if resampling["reset_moments"]:
@@ -184,7 +222,8 @@ def minimise(
         saes.restrain_decoder(architecture, parameters)
         if recorder.ends_stretch(step + 1):
             close_stretch(step + 1, *activity.take_stretch())
-        recorder.record(step + 1, losses.total, learning_rate)
+        if recorder.record(step + 1, losses.total, learning_rate):
+            keep(describe)
     for name, tensor in trained.items():
         check_finite(tensor, steps, learning_rate, name)
     return controller.state() if controller else {}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from superposition.training import Recorder, choose_snapshots
@@ -18,6 +19,16 @@ class Snapshots:
         """Keep W (instances, n_hidden, n_features) if `step` is one of the chosen."""
         if step in self.steps:
             self.weights[step] = W.detach().cpu().flatten(1).numpy().copy()
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """What was kept so far, for `resume`."""
+        return {f"snapshot.{step}": torch.from_numpy(weights) for step, weights in self.weights.items()}
+
+    def resume(self, kept: dict[str, Tensor]) -> None:
+        """Take over what `to_tensors` gave, if `kept` has any."""
+        prefix = "snapshot."
+        found = {int(key.removeprefix(prefix)): tensor for key, tensor in kept.items() if key.startswith(prefix)}
+        self.weights = {step: tensor.numpy() for step, tensor in sorted(found.items())}
 
     def to_table(self, recorder: Recorder, name: str, seed: int) -> pd.DataFrame:
         """Columns: experiment, seed, step, instance, loss (mean of the stretch that ends there), and the flattened W at

@@ -1,10 +1,13 @@
 """Trains all instances of one toy-model experiment at one seed."""
 
+from collections.abc import Callable
+
 import pandas as pd
 import torch
 from torch import Tensor
 
 from superposition.adversarial import perturb
+from superposition.checkpoints import Checkpoint
 from superposition.features import feature_importance, feature_probability, make_distribution
 from superposition.kernels import toy_models as kernels
 from superposition.progress import Progress
@@ -16,9 +19,17 @@ from superposition.training import Recorder, minimise
 
 
 def train_toy_models(
-    name: str, experiment: dict, seed: int, device: torch.device | str = "cpu", progress: Progress | None = None
+    name: str,
+    experiment: dict,
+    seed: int,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[dict[str, Tensor], pd.DataFrame]:
     """All instances of `experiment` at `seed`.
+
+    Args:
+        checkpoint: where to keep the state of training, and to go on from, to the same last bit
 
     Returns:
         the weights (see toy_models), and the history: one row per (step, instance) with the mean training loss of the
@@ -38,21 +49,28 @@ def train_toy_models(
     )
     distribution = make_distribution(experiment["features"], feature_probability(experiment).to(device))
     recorder = Recorder(training["log_every"], progress or Progress(name, training["steps"]))
-    snapshots = Snapshots(training)
+    snapshots, batches = Snapshots(training), torch_generator(seed, name, "train", device=device)
 
     def take_snapshot(step: int) -> None:
         snapshots.take(step, kind.directions(parameters))
 
+    def keep(describe: Callable[[], dict[str, Tensor]]) -> None:
+        if checkpoint and checkpoint.is_due():
+            history = recorder.to_tensors() | snapshots.to_tensors()
+            checkpoint.save(describe() | history | {"generator": batches.get_state()})
+
     take_snapshot(0)
+    kept = checkpoint.load() if checkpoint else {}
+    if recorder.resume(kept):
+        snapshots.resume(kept)
+        batches.set_state(kept["generator"])
     if training["engine"] == "auto" and kernels.supports(model["kind"], attack, device):
         seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
         kernels.minimise(
             model["kind"], parameters, distribution, importance, training, learning_rate, penalty, seeds, recorder,
-            model["output_bias"], take_snapshot,
+            model["output_bias"], take_snapshot, kept, keep,
         )  # fmt: skip
         return parameters, snapshots.to_table(recorder, name, seed)
-
-    batches = torch_generator(seed, name, "train", device=device)
 
     def loss_of_step(step: int) -> Tensor:
         x = distribution.sample(training["batch_size"], batches)
@@ -64,5 +82,5 @@ def train_toy_models(
         take_snapshot(step + 1)
 
     trained = parameters if model["output_bias"] else {k: v for k, v in parameters.items() if k != "b_final"}
-    minimise(trained, loss_of_step, training, learning_rate, recorder, after_step=after_step)
+    minimise(trained, loss_of_step, training, learning_rate, recorder, after_step=after_step, kept=kept, keep=keep)
     return parameters, snapshots.to_table(recorder, name, seed)

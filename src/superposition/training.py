@@ -47,6 +47,16 @@ class Recorder:
     def ends_stretch(self, step: int) -> bool:
         return step % self.every == 0 or step == self.progress.total_steps
 
+    def to_tensors(self) -> dict[str, Tensor]:
+        """The history up to the end of a stretch, for `resume`."""
+        return {"history_steps": torch.tensor(self.steps), "history_losses": torch.stack(self.losses)}
+
+    def resume(self, kept: dict[str, Tensor]) -> int:
+        """Take over what `to_tensors` gave, if `kept` has it; how many steps were done."""
+        if "history_steps" in kept:
+            self.steps, self.losses = kept["history_steps"].tolist(), list(kept["history_losses"])
+        return self.steps[-1] if self.steps else 0
+
 
 def choose_snapshots(training: dict) -> set[int]:
     """The steps at which copies of the weights are kept: `training.snapshots` evenly spaced ends of stretches of
@@ -77,8 +87,10 @@ def minimise(
     recorder: Recorder,
     before_step: Callable[[int], None] | None = None,
     after_step: Callable[[int], None] | None = None,
+    kept: dict[str, Tensor] | None = None,
+    keep: Callable[[Callable[[], dict[str, Tensor]]], None] | None = None,
 ) -> None:
-    """Train `parameters` in place.
+    """Train `parameters` in place, from the first step on or from where `recorder` is.
 
     Args:
         parameters: name -> (instances, ...)
@@ -86,10 +98,20 @@ def minimise(
         training: the `training` block of the configuration (steps, schedule, warmup_steps, weight_decay)
         learning_rate: (instances,)
         before_step, after_step: called with the 0-based step around each update; may change parameters in place
+        kept: the state of a training that is gone on with, whose history `recorder` has
+        keep: called where a stretch ends, with a function that gives the state
     """
     optimizer = Adam(parameters, learning_rate, training["weight_decay"])
-    steps = training["steps"]
-    for step in range(steps):
+    steps, begin = training["steps"], recorder.steps[-1] if recorder.steps else 0
+
+    def describe() -> dict[str, Tensor]:
+        return optimizer.to_tensors() | {f"parameter.{name}": tensor for name, tensor in parameters.items()}
+
+    if begin:
+        optimizer.resume(kept, begin)
+        for name, parameter in parameters.items():
+            parameter.copy_(kept[f"parameter.{name}"])
+    for step in range(begin, steps):
         if before_step:
             before_step(step)
         for parameter in parameters.values():
@@ -102,6 +124,7 @@ def minimise(
         optimizer.step(dict(zip(parameters, gradients, strict=True)), factor)
         if after_step:
             after_step(step)
-        recorder.record(step + 1, loss, learning_rate)
+        if recorder.record(step + 1, loss, learning_rate) and keep:
+            keep(describe)
     for name, parameter in parameters.items():
         check_finite(parameter, steps, learning_rate, name)

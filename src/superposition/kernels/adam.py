@@ -41,6 +41,17 @@ def unpack(packed: np.ndarray, parameters: dict[str, Tensor]) -> None:
         parameter.copy_(part.view_as(parameter))
 
 
+def to_tensors(state: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """The arrays that a training goes on from, for `resume`; safetensors has no unsigned numbers of 32 bits."""
+    return {name: torch.from_numpy(array.view(np.int32)) for name, array in state.items()}
+
+
+def resume(state: dict[str, np.ndarray], kept: dict[str, Tensor]) -> None:
+    """Set each array to what `to_tensors` gave."""
+    for name, array in state.items():
+        array[:] = kept[name].numpy().view(array.dtype)
+
+
 @jit
 def update(parameters, gradient, first, second, factors, step, learning_rate, weight_decay):
     """One step of one instance, in place on arrays of one dimension; factors[step] is a row of `update_factors`.

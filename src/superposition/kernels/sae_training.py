@@ -19,7 +19,7 @@ from torch import Tensor
 
 from superposition.features import SparseFeatures
 from superposition.kernels import gated_sae, jumprelu_sae, relu_sae
-from superposition.kernels.adam import pack, unpack, update, update_factors
+from superposition.kernels.adam import pack, resume, to_tensors, unpack, update, update_factors
 from superposition.kernels.compilation import call, specialise
 from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.sampling import (
@@ -127,8 +127,11 @@ def minimise(
     recorder: Recorder,
     close_stretch: Callable[[int, Tensor, Tensor, Tensor], None],
     resample: Callable[[Tensor], None],
+    kept: dict[str, Tensor] | None = None,
+    keep: Callable[[Callable[[], dict[str, Tensor]]], None] | None = None,
 ) -> None:
-    """Train `parameters` in place on fresh activations h = W x of samples x of `distribution`.
+    """Train `parameters` in place on fresh activations h = W x of samples x of `distribution`, from the first step on
+    or from where `recorder` is.
 
     Args:
         parameters: those of the architecture, see `saes`, on the CPU
@@ -141,22 +144,36 @@ def minimise(
         resample: called before every `resampling.every`-th step, if the method is not "none", with the
             (instances, n_latents) latents that fired on no sample of the last `resampling.window` steps; may change
             `parameters` in place
+        kept: the state of a training that is gone on with, whose history `recorder` has
+        keep: called where a stretch has ended, with a function that gives the state
     """
     steps, batch_size = training["steps"], training["batch_size"]
     ordered = {key: parameters[key] for key in KERNELS[type(architecture)].ORDER}
     packed, (n_instances, n_latents) = pack(ordered), architecture.weights(parameters)["b_enc"].shape
+    state = {
+        "packed": packed,
+        "first": np.zeros_like(packed),
+        "second": np.zeros_like(packed),
+        "lanes": seed_lanes(seeds),
+        "last_active": np.full((n_instances, n_latents), -1, np.int64),
+    }
+    done = recorder.steps[-1] if recorder.steps else 0
+    if done:
+        resume(state, kept)
+        unpack(packed, ordered)
     fixed = (
         batch_size, float(training["weight_decay"]), learning_rate.double().numpy(), penalty.numpy(),
-        kernel_settings(architecture), seed_lanes(seeds),
+        kernel_settings(architecture), state["lanes"],
         *sampling_tables(distribution), W.contiguous().numpy(), n_latents,
-        packed, np.zeros_like(packed), np.zeros_like(packed),
+        packed, state["first"], state["second"],
     )  # fmt: skip
     sums, fired = np.zeros((3, n_instances)), np.zeros((n_instances, n_latents), np.int64)
-    last_active, closed = np.full((n_instances, n_latents), -1, np.int64), 0
+    last_active, closed = state["last_active"], done
 
     resampled_before = range(resampling["every"], steps, resampling["every"]) if resampling["method"] != "none" else ()
     ends = sorted({*range(recorder.every, steps, recorder.every), *resampled_before, steps})
-    for begin, end in zip([0, *ends], ends, strict=False):
+    ends = [end for end in ends if end > done]
+    for begin, end in zip([done, *ends], ends, strict=False):
         if begin in resampled_before:
             unpack(packed, ordered)
             resample(torch.from_numpy(last_active < max(begin - resampling["window"], 0)))
@@ -171,5 +188,7 @@ def minimise(
             fraction = torch.from_numpy(fired / (length * batch_size)).float()
             close_stretch(end, reconstruction / length, sparsity / length, fraction)
             sums[:], fired[:], closed = 0, 0, end
+            if keep:
+                keep(lambda: to_tensors(state))
     for name, parameter in parameters.items():
         check_finite(parameter, steps, learning_rate, name)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from superposition.features import SparseFeatures
-from superposition.kernels.adam import pack, unpack, update, update_factors
+from superposition.kernels.adam import pack, resume, to_tensors, unpack, update, update_factors
 from superposition.kernels.compilation import call, jit, jit_inlined
 from superposition.kernels.output_functions import NUMBERS, to_residual
 from superposition.kernels.products import add_outer_product, multiply
@@ -215,8 +215,11 @@ def minimise(
     recorder: Recorder,
     train_output_bias: bool = True,
     after_stretch: Callable[[int], None] | None = None,
+    kept: dict[str, Tensor] | None = None,
+    keep: Callable[[Callable[[], dict[str, Tensor]]], None] | None = None,
 ) -> None:
-    """Train `parameters` in place on fresh samples of `distribution`, as `training.minimise` does.
+    """Train `parameters` in place on fresh samples of `distribution`, as `training.minimise` does, from the first step
+    on or from where `recorder` is.
 
     Args:
         kind: one of `superposition.toy_models.KINDS`; parameters: its parameters, on the CPU
@@ -225,23 +228,32 @@ def minimise(
         seeds: one per instance, of its own stream of samples: an instance's result does not depend on the others
         train_output_bias: whether b_final is trained, or stays as it is
         after_stretch: called with the step where the recorder ends a stretch; `parameters` are those of that step
+        kept: the state of a training that is gone on with, whose history `recorder` has
+        keep: called after that, with a function that gives the state
     """
     in_order = ordered(kind, parameters)
-    packed = pack(in_order)
+    packed, lanes = pack(in_order), seed_lanes(seeds)
+    state = {"packed": packed, "first": np.zeros_like(packed), "second": np.zeros_like(packed), "lanes": lanes}
+    done = recorder.steps[-1] if recorder.steps else 0
+    if done:
+        resume(state, kept)
+        unpack(packed, in_order)
     n_instances, n_hidden, n_features = KINDS[kind].directions(parameters).shape
     n_trained = packed.shape[1] - (0 if train_output_bias else n_features)
     fixed = (
         training["batch_size"], float(training["weight_decay"]), learning_rate.double().numpy(),
-        penalty.float().numpy(), seed_lanes(seeds), *sampling_tables(distribution),
+        penalty.float().numpy(), lanes, *sampling_tables(distribution),
         importance.float().expand(n_instances, -1).contiguous().numpy(), form_of(kind, parameters), n_hidden, n_trained,
-        packed, np.zeros_like(packed), np.zeros_like(packed),
+        packed, state["first"], state["second"],
     )  # fmt: skip
-    for begin in range(0, training["steps"], recorder.every):
+    for begin in range(done, training["steps"], recorder.every):
         end = min(begin + recorder.every, training["steps"])
         losses = call(train, update_factors(training, begin, end), *fixed)
         recorder.record(end, torch.from_numpy(losses).float(), learning_rate)
         unpack(packed, in_order)
         if after_stretch:
             after_stretch(end)
+        if keep:
+            keep(lambda: to_tensors(state))
     for name, parameter in parameters.items():
         check_finite(parameter, training["steps"], learning_rate, name)
