@@ -11,6 +11,7 @@ import yaml
 from builders import CONFIG, ROOT, TABLES
 
 from pipeline.configuration import load_configuration
+from scripts.present_figure import first_sentence
 from scripts.typeset_paper import typeset_paper
 from superposition.claims import CLAIMS
 from superposition.claims.judging import judge_claims
@@ -118,6 +119,14 @@ def test_every_figure_is_drawn_once():
 def test_every_figure_is_referred_to_in_the_section_that_draws_it():
     for text in SECTIONS.values():
         assert set(re.findall(r'#drawn\("(\w+)"\)', text)) <= set(re.findall(r'#fig\("(\w+)"\)', text))
+
+
+def test_every_caption_opens_by_saying_what_is_shown():
+    """The first sentence is the figure's alternative text, which is read without the figures before."""
+    for path in (PAPER / "captions").glob("*.rst"):
+        opening = first_sentence(" ".join(path.read_text().split()))
+        assert len(opening.split()) >= 5, path.name
+        assert not opening.startswith(("As before", "The same", "As in", "Again")), path.name
 
 
 def test_every_section_shows_its_claims_in_the_order_of_the_claims():
