@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from builders import PENTAGON, check_schema, toy_model
 
 from superposition import geometry, toy_models
@@ -13,6 +14,7 @@ from superposition.evaluation import sample_held_out
 from superposition.features import SparseSamples
 from superposition.toy_model_measurement import hidden_samples, measure_toy_models
 from superposition.toy_model_measurement.neurons import count_dominant
+from superposition.toy_model_training import train_toy_models
 from superposition.toy_models import initialise
 
 COS72, COS144 = math.cos(math.radians(72)), math.cos(math.radians(144))
@@ -115,6 +117,25 @@ def test_features_by_hand(measured):
     assert np.isnan(lonely["max_cosine"])  # no other feature is represented
     assert features.loc[3, "bias"].tolist() == pytest.approx([0.5, -0.1, 0.0, 0.0, 0.1])
     assert features["importance"].eq(1).all()
+
+
+def test_correlated_pairs_with_a_sign_through_training_and_measurement():
+    block = yaml.safe_load("""
+      model: {kind: absolute_value, n_features: 4, n_hidden: 6}
+      features: {correlated_sets: 2, magnitude: signed_uniform, feature_probability: 0.3}
+      training: {steps: 300, learning_rate: 0.02}
+    """)
+    experiment = toy_model(**block)
+    parameters, history = train_toy_models("pairs", experiment, 0)
+    tables = measure("pairs", experiment, 0, parameters, sample_held_out("pairs", experiment, 0), history)
+    for name, rows in (("models", 2), ("features", 8), ("sets", 4), ("neurons", 12)):
+        assert len(check_schema(tables[name], name)) == rows
+    assert tables["features"]["set"].tolist() == [0, 0, 1, 1] * 2
+    assert (tables["features"]["partner_present"] == 1).all()
+    x = np.stack(tables["hidden_samples"]["x"].to_list())
+    assert ((x[:, ::2] == 0) == (x[:, 1::2] == 0)).all()
+    assert (x < 0).any(0).all()
+    assert (tables["models"]["loss"] < 0.3 / 3).all()  # of outputs that are always zero: p E x^2
 
 
 def test_importance_of_each_feature():

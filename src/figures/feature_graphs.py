@@ -11,6 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from scripts.draw_figure import draw_figure
+from superposition.components import EDGE_COSINE
 from superposition.plotting import (
     INK,
     SMALL,
@@ -24,7 +25,6 @@ from superposition.plotting import (
 )
 
 CHOSEN = (0.6, 0.5, 0.4, 0.25, 0.2, 0.15)  # densities at which the source's kinds of polytopes are found
-EDGE = 0.1  # |cosine| of the edges that make components (see superposition.components)
 COLORS = "viridis"
 
 
@@ -63,7 +63,7 @@ def draw_graph(ax: Axes, features: pd.DataFrame, colors: ScalarMappable) -> None
     places = place_components(features["component"].to_numpy(), directions)
     products = directions @ directions.T
     lengths = np.linalg.norm(directions, axis=1)
-    i, j = np.nonzero(np.triu(np.abs(products / np.outer(lengths, lengths)) > EDGE, 1))
+    i, j = np.nonzero(np.triu(np.abs(products / np.outer(lengths, lengths)) > EDGE_COSINE, 1))
     width = np.clip(np.abs(products[i, j]), 0, 1)
     if len(i) > 0:  # no edges have no limits, which the axes ask for
         edges = LineCollection(np.stack([places[i], places[j]], axis=1), colors=INK, linewidths=0.9 * width, zorder=1)

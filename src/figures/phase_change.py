@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scripts.draw_figure import draw_figure
+from superposition.claims.phase_change import choose_best
 from superposition.phase_theory import OUTCOMES, find_outcomes
 from superposition.plotting import INK, SMALL, SWEEPS, make_figure, set_title, style, title_of, write_note
 
@@ -44,11 +45,6 @@ def join_last_feature(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     last = features[features["feature"] == features["feature"].max()]
     joined = models.merge(last[[*KEYS, "norm", "interference"]], on=KEYS, validate="one_to_one")
     return joined.fillna({"interference": 0.0})  # of a feature without a direction
-
-
-def choose_best(models: pd.DataFrame) -> pd.DataFrame:
-    """Of each point, the model with the lowest expected loss."""
-    return models.sort_values(["expected_loss", "instance"]).drop_duplicates("point")
 
 
 def average_without_worst(models: pd.DataFrame) -> pd.DataFrame:

@@ -3,8 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from figures.phase_change import choose_best, draw_map, join_last_feature
+from figures.phase_change import draw_map, join_last_feature
 from scripts.draw_figure import draw_figure
+from superposition.claims.phase_change import choose_best
 from superposition.plotting import make_figure, set_title, style
 
 NAMES = {
