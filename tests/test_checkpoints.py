@@ -9,6 +9,7 @@ import pytest
 import torch
 from workflow_runs import ROOT
 
+from pipeline.leftovers import remove_temporary_files
 from superposition import progress
 from superposition.checkpoints import Checkpoint
 
@@ -54,18 +55,23 @@ checkpoint.save({"W": torch.zeros(1)})
 """
 
 
-def test_a_finished_job_leaves_nothing_of_a_killed_one(tmp_path):
-    path, other = tmp_path / "0", tmp_path / ".01.abc.tmp"
-    other.mkdir()  # where another job writes
+def test_a_job_that_is_killed_while_it_saves_leaves_its_last_checkpoint(tmp_path):
+    path = tmp_path / "checkpoints" / "0"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment)
     assert killed.returncode == -signal.SIGKILL
-    assert len(list(tmp_path.iterdir())) == 3
-    checkpoint = Checkpoint(path, "a")
-    assert torch.equal(checkpoint.load()["W"], torch.ones(1))
+    assert torch.equal(Checkpoint(path, "a").load()["W"], torch.ones(1))
+    assert len(list(path.parent.iterdir())) == 2
+    remove_temporary_files(tmp_path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_finished_job_leaves_nothing(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "0", "a")
     checkpoint.remove()
+    checkpoint.save(TENSORS)
     checkpoint.remove()
-    assert list(tmp_path.iterdir()) == [other]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_copies_are_due_at_intervals(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from superposition.progress import Interval
-from superposition.storage import StorageError, load_provenance, load_tensors, remove_leftovers, save_tensors
+from superposition.storage import StorageError, load_provenance, load_tensors, save_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +41,4 @@ class Checkpoint:
         save_tensors(tensors, self.path, self.origin)
 
     def remove(self) -> None:
-        """With the copies that a kill left half-written."""
-        remove_leftovers(self.path)
         self.path.unlink(missing_ok=True)

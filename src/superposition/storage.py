@@ -30,8 +30,6 @@ COLUMN_TYPES = {
     "list<float64>": pa.list_(pa.float64()),
 }
 
-TEMPORARY = ".tmp"  # how the hidden folders end in which files are written
-
 # What pandas may find in a column of a type. Arrow alone would read the text "1" as a number and True as 1.
 NUMBERS = ("integer", "floating", "mixed-integer-float", "empty")
 ALLOWED_KINDS = {"string": ("string", "empty"), "bool": ("boolean", "empty")}
@@ -50,7 +48,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY))
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"))
     temporary = folder / "content"
     try:
         yield temporary
@@ -59,12 +57,6 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_leftovers(path: Path) -> None:
-    """What processes that were killed while they wrote `path` have left beside it."""
-    for folder in path.parent.glob(f".{path.name}.*{TEMPORARY}"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
