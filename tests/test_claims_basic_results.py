@@ -42,6 +42,7 @@ def list_models():
             arrange = pair_up if p > 0.05 else scatter
             yield name, p, arrange(5 * scale, 20 * scale, count * scale)
     yield from (("twenty_in_five_linear", p, np.eye(5, 20)) for p in DENSITIES)
+    yield from (("eighty_in_twenty_linear", p, np.eye(20, 80)) for p in DENSITIES)
     for p, count in zip(np.geomspace(1, 0.05, 10), (20, 21, 24, 30, 36, 40, 43, 44, 48, 53), strict=True):
         yield "hundred_in_twenty", p, pair_up(20, 100, 20) if p == 1 else scatter(20, 100, count)
 
@@ -90,6 +91,7 @@ BREAKING = {
     ("T2-a", 0): change("features", where(LINEAR, 0.1, rest="restart == 2 and feature == 5"), represented=True),
     ("T2-a", 1): change("models", where(LINEAR, 0.1, rest="restart == 2"), frobenius_norm_squared=4.8),
     ("T2-a", 2): change("features", where(LINEAR, 0.1, rest="restart == 2 and feature == 3"), interference=0.03),
+    ("T2-a", 3): change("features", where("eighty_in_twenty_linear", 0.1, rest="feature == 19"), represented=False),
     ("T2-b", 0): change("models", where(RELU, 1.0, best=True), n_represented=6),
     ("T2-b", 1): change("features", where(RELU, 1.0, best=True, rest="feature == 6"), represented=True),
     ("T2-b", 2): change("features", where(RELU, 1.0, best=True, rest="feature == 6"), direction=AXES[0] / 10),

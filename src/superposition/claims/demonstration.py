@@ -19,7 +19,8 @@ from superposition.geometry import ANTIPODAL_COSINE
 SECTION = "nonprivileged_basis"
 DEMONSTRATING = "Elhage et al. 2022, section Demonstrating superposition"
 LINEAR, RELU, LARGE = "twenty_in_five_linear", "twenty_in_five", "eighty_in_twenty"
-N_HIDDEN = 5  # of LINEAR and RELU
+LARGE_LINEAR = "eighty_in_twenty_linear"
+N_HIDDEN, N_HIDDEN_LARGE = 5, 20
 REPRESENTED = {1.0: (5, 5), 0.3: (6, 9), 0.1: (8, 11), 0.03: (9, 13), 0.01: (10, 14), 0.003: (11, 15), 0.001: (12, 16)}
 
 
@@ -98,8 +99,8 @@ CLAIMS = [
         DEMONSTRATING,
         "A linear model represents as many features as it has dimensions, the most important ones, orthogonally, "
         "whatever their sparsity.",
-        (LINEAR,),
-        ("twenty_in_five",),
+        (LINEAR, LARGE_LINEAR),
+        ("twenty_in_five", "eighty_in_twenty"),
         (
             Part(
                 "share of models, of all sparsities, that represent the five most important features alone",
@@ -118,6 +119,12 @@ CLAIMS = [
                 lambda t: worst(measure_models(of_experiment(t["features"], LINEAR), largest_interference)),
                 "<",
                 (0.02,),
+            ),
+            Part(
+                "share of models of eighty features that represent the twenty most important alone",
+                lambda t: mean(measure_models(of_experiment(t["features"], LARGE_LINEAR), keeps_first(N_HIDDEN_LARGE))),
+                "=",
+                (1,),
             ),
         ),
     ),
