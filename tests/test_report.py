@@ -25,7 +25,7 @@ FIGURE = "sae_recovery"  # one that claims name
 SPEC = {
     "figure": FIGURE,
     "title": "Recovery",
-    "caption": "What was <found>. And more of it.",
+    "caption": "What was <found>. And more of it. And the rest.",
     "script": FIGURE,
     "experiments": ["relu_no_resampling"],
 }
@@ -70,8 +70,8 @@ def test_every_figure_of_the_paper_stands_in_one_section():
 
 def test_a_page_escapes_what_it_is_given(page_of_figure):
     text = page_of_figure.read_text()
-    assert "What was &lt;found&gt;. And more of it." in text
-    assert 'alt="What was &lt;found&gt;."' in text
+    assert "What was &lt;found&gt;. And more of it. And the rest." in text
+    assert 'alt="What was &lt;found&gt;. And more of it."' in text
 
 
 def test_a_page_lists_the_claims_that_name_its_figure(page_of_figure):
