@@ -1,6 +1,7 @@
 # make paper   the whole paper, from config.yaml to results/paper.pdf, on all cores
 # make test    the tests
 # make test-cluster   those that take long: on a Slurm started for them, and of runs killed again and again
+# make browser   Chromium, if it is missing: the tests of the report need it, and are skipped without
 # make report  results/report.html: the paper, every figure and film, the claims, the jobs, in one file to send around
 # make smoke   the tiny twin of the paper: the same jobs, smaller, in .smoke/
 # make bench   the speed of every kind of training against a textbook loop, in results/benchmark.parquet
@@ -18,7 +19,7 @@ export PATH := $(CURDIR)/profiles/slurm/bin:$(PATH)
 endif
 RUN_ALONE := PYTHONPATH=src python -m pipeline.run_alone
 
-.PHONY: paper report test test-cluster cluster smoke bench check clean
+.PHONY: paper report test test-cluster cluster browser smoke bench check clean
 
 ifeq ($(PROFILE),default)
 paper: .venv/installed
@@ -39,7 +40,10 @@ test-cluster: cluster
 	TEST_LONG=1 pytest tests/cluster tests/test_kill_at_random.py $(ARGS)
 
 cluster: .venv/cluster
-	tests/cluster/install
+	tests/install slurm
+
+browser:
+	tests/install chromium
 
 smoke: .venv/installed
 	$(RUN_ALONE) --cores $(CORES) --configfile tests/config.yaml --directory .smoke

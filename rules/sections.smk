@@ -15,19 +15,23 @@ def section_of_figure(wildcards):
     return "Figures that are in no section"
 
 
+def read_caption(figure):
+    """The figure's caption, plain text; its title for one that has none yet."""
+    path = PROJECT / "paper/captions" / f"{figure}.rst"
+    return " ".join(path.read_text().split()) if path.exists() else title_of(figure)
+
+
 def caption_of_figure(wildcards):
-    """The figure's caption, plain text; its name for one that has none yet."""
-    path = PROJECT / "paper/captions" / f"{wildcards.figure}.rst"
-    return " ".join(path.read_text().split()) if path.exists() else title_of_figure(wildcards)
+    return read_caption(wildcards.figure)
 
 
-def title_of_figure(wildcards):
-    words = [SPELLING.get(word, word) for word in wildcards.figure.split("_")]
+def title_of(figure):
+    words = [SPELLING.get(word, word) for word in figure.split("_")]
     return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
 
 
 def label_figure(wildcards):
-    return {"figure": title_of_figure(wildcards)}
+    return {"figure": title_of(wildcards.figure)}
 
 
 def film_of_figure(wildcards):
@@ -39,7 +43,7 @@ def describe_page_of_figure(wildcards):
     figure = FIGURES[wildcards.figure]
     return {
         "figure": wildcards.figure,
-        "title": title_of_figure(wildcards),
+        "title": title_of(wildcards.figure),
         "caption": caption_of_figure(wildcards),
         "script": figure["script"],
         "experiments": [*figure["toy_models"], *figure["saes"], *figure["finite_data"]],
@@ -51,7 +55,8 @@ def describe_page_of_claims(wildcards):
 
 
 def describe_page_of_glossary(wildcards):
-    return {"entries": GLOSSARY}
+    described = [{"title": title_of(entry["figure"]), "caption": read_caption(entry["figure"])} for entry in GLOSSARY]
+    return {"entries": [entry | figure for entry, figure in zip(GLOSSARY, described)]}
 
 
 def pictures_of_glossary(wildcards):

@@ -1,7 +1,6 @@
 """The report: pages that stand alone, can be searched, sorted, paused and read aloud; and the one file of them all."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -22,10 +21,29 @@ from superposition.storage import save_table
 TEMPLATES = [str(path) for path in (ROOT / "report").glob("*.html")]
 SECTIONS = list_sections(ROOT / "paper")
 FIGURE = "sae_recovery"  # one that claims name
+FILM = "sae_training_film"  # one that the small copy of the project can draw
+STEPS = """
+  const links = () => [...doc.querySelectorAll("a")], text = node => node.textContent.trim();
+  const find = name => until(() => links().find(link => text(link) === name));
+  async function open(category) { // -> its rows, one for each page
+    (await find(category)).click();
+    await until(() => doc.querySelector("a[iconname=eye]"));
+    return [...doc.querySelectorAll("tbody tr")];
+  }
+  async function show(row) {
+    row.querySelector("a[iconname=eye]").click();
+    const frame = await until(() => doc.querySelector("iframe"));
+    return /^data:application\\/pdf[^,]*,JVBERi/.test(frame.src) ? "a PDF" : until(() => inside(`
+      document.readyState === "complete" && document.querySelector("h1") && {
+        title: document.querySelector("h1").textContent,
+        pictures: [...document.images].map(image => [image.naturalWidth, image.alt]),
+        captions: [...document.querySelectorAll("figcaption")].map(caption => caption.textContent) }`));
+  }
+"""
 SPEC = {
     "figure": FIGURE,
     "title": "Recovery",
-    "caption": "What was <found>. And more of it.",
+    "caption": "What was <found>. And more of it. And the rest.",
     "script": FIGURE,
     "experiments": ["relu_no_resampling"],
 }
@@ -70,8 +88,8 @@ def test_every_figure_of_the_paper_stands_in_one_section():
 
 def test_a_page_escapes_what_it_is_given(page_of_figure):
     text = page_of_figure.read_text()
-    assert "What was &lt;found&gt;. And more of it." in text
-    assert 'alt="What was &lt;found&gt;."' in text
+    assert "What was &lt;found&gt;. And more of it. And the rest." in text
+    assert 'alt="What was &lt;found&gt;. And more of it."' in text
 
 
 def test_a_page_lists_the_claims_that_name_its_figure(page_of_figure):
@@ -150,30 +168,54 @@ def test_films_move_and_can_be_stopped(page_of_figure, tmp_path):
 
 
 @needs_browser
-def test_the_report_shows_every_section_and_stands_alone(finished: Project, tmp_path):
-    finished.run("--cores", "2", "present")
-    report = finished.root / "report.html"
-    subprocess.run(
-        [*finished.command("--report", str(report), "present")], cwd=finished.root, check=True, capture_output=True
-    )
+def test_claims_are_filtered_and_sorted_by_keyboard(page_of_claims, tmp_path):
+    first, n_parts = CLAIMS[0].id, len(CLAIMS[0].parts)
+    script = f"""
+      const rows = () => [...doc.querySelectorAll("#claims tbody tr")], shown = () => rows().filter(row => !row.hidden);
+      const reach = wanted => until(async () => {{ await press("Tab"); return wanted(doc.activeElement); }});
+      const numbers = () => shown().map(row => row.cells[2].dataset.value).slice(0, 2);
+      await reach(node => node.id === "search");
+      for (const letter of {first!r}) await press(letter);
+      const found = shown().length;
+      await reach(node => node.textContent === "Value");
+      await press("Enter");
+      const up = numbers();
+      await press("Enter");
+      const down = numbers();
+      doc.activeElement.blur();
+      await reach(node => node.id === "verdict");
+      await press("f");
+      return {{ found, up, down, failed: shown().map(row => row.dataset.verdict) }};
+    """
+    seen = drive(page_of_claims, script, tmp_path)
+    assert seen == {"found": n_parts, "up": ["9.0", "10.0"], "down": ["10.0", "9.0"], "failed": ["failed"]}
+
+
+@pytest.fixture(scope="module")
+def report(tiny_run: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The tiny run with a film and with report.html."""
+    project = tiny_run.copy(tmp_path_factory.mktemp("report") / "project")
+    project.configure({"figures": {FILM: {"film": True}}})
+    project.run("--cores", "2", "present")
+    project.run("--report", "report.html", "present")
+    return project
+
+
+@needs_browser
+def test_the_report_shows_every_section_and_stands_alone(report: Project, tmp_path):
     script = """
-      const links = () => [...doc.querySelectorAll("a")], text = node => node.textContent.trim(), shown = {};
-      await until(() => links().some(link => text(link) === "Claims"));
-      const ours = /^\\d+\\. |^(Claims|Glossary|Jobs|Paper)$/;
-      const categories = links().map(text).filter(name => ours.test(name));
-      for (const category of categories) {
-        links().find(link => text(link) === category).click();
-        await until(() => doc.querySelector("a[iconname=eye]"));
-        shown[category] = [...doc.querySelectorAll("tbody tr")].map(row => text(row));
-        doc.querySelector("a[iconname=eye]").click();
-        await until(() => doc.querySelector("iframe"));
+      const ours = /^\\d+\\. |^(Claims|Glossary|Jobs|Paper)$/, shown = {};
+      await find("Claims");
+      for (const category of links().map(text).filter(name => ours.test(name))) {
+        shown[category] = {};
+        for (const row of await open(category)) shown[category][text(row)] = await show(row);
         doc.querySelector("nav nav ol a").click(); // home
-        await until(() => links().some(link => text(link) === "Workflow"));
+        await find("Workflow");
       }
       return shown;
     """
-    seen = drive(report, script, tmp_path)
-    pages = {path.stem for path in (finished.results / "report").glob("*.html")}
+    seen = drive(report.root / "report.html", STEPS + script, tmp_path)
+    figures = {path.stem for path in (report.results / "report").glob("*.html")}
     expected = {
         "Claims": {"all_claims"},
         "Glossary": {"questions_and_answers"},
@@ -181,6 +223,64 @@ def test_the_report_shows_every_section_and_stands_alone(finished: Project, tmp_
         "Paper": {"the_paper"},
     }
     for number, section in enumerate(SECTIONS, 1):
-        figures = pages & set(section["figures"])
-        expected |= {f"{number}. {section['title']}": figures} if figures else {}
-    assert {category: {row.lower().replace(" ", "_") for row in rows} for category, rows in seen.items()} == expected
+        shown = figures & set(section["figures"])
+        expected |= {f"{number}. {section['title']}": shown} if shown else {}
+    named = {category: {to_name(row): page for row, page in rows.items()} for category, rows in seen.items()}
+    assert {category: set(rows) for category, rows in named.items()} == expected
+    pages = {name: page for rows in named.values() for name, page in rows.items()}
+    assert pages.pop("the_paper") == "a PDF"
+    for name, page in pages.items():
+        assert all(width > 0 and len(alt.split()) >= 5 for width, alt in page["pictures"]), name
+    assert {name: len(pages[name]["pictures"]) for name in figures} == {name: 1 + (name == FILM) for name in figures}
+    for name in figures:
+        caption = (ROOT / "paper/captions" / f"{name}.rst").read_text()
+        assert (to_name(pages[name]["title"]), pages[name]["captions"]) == (name, [" ".join(caption.split())])
+    glossary = pages["questions_and_answers"]
+    assert len(glossary["captions"]) == len(glossary["pictures"]) > 0
+
+
+@needs_browser
+def test_a_film_of_the_report_moves_until_it_is_paused(report: Project, tmp_path):
+    [section] = [
+        f"{number}. {section['title']}" for number, section in enumerate(SECTIONS, 1) if FILM in section["figures"]
+    ]
+    title = FILM.replace("_", " ").replace("sae", "SAE")
+    script = f"""
+      const row = (await open({section!r})).find(row => text(row) === {title!r});
+      await show(row);
+      await inside(`document.getElementById("film").scrollIntoView()`);
+      const first = await look();
+      await until(async () => await look() !== first);
+      await inside(`document.getElementById("pause").click()`);
+      await inside(`document.getElementById("film").decode()`);
+      await wait(200);
+      const still = await look(), later = [];
+      for (let i = 0; i < 5; i++) {{ await wait(500); later.push(await look() === still); }}
+      return later;
+    """
+    assert drive(report.root / "report.html", STEPS + script, tmp_path) == [True] * 5
+
+
+@needs_browser
+def test_the_report_draws_the_rules(report: Project, tmp_path):
+    """Each in a colour of its own; of the twenty that there are four are greys, as lines are."""
+    script = """
+      (await find("Workflow")).click();
+      const graph = await until(() => doc.querySelector("#rulegraph canvas"));
+      const pixels = graph.getContext("2d").getImageData(0, 0, graph.width, graph.height).data, counts = {};
+      for (let i = 0; i < pixels.length; i += 4) {
+        const color = pixels.slice(i, i + 3).map(part => part >> 3); // what is nearly the same is the same
+        const grey = Math.max(...color) - Math.min(...color) < 2;
+        if (pixels[i + 3] > 240 && !grey) counts[color] = (counts[color] ?? 0) + 1;
+      }
+      const drawn = Object.values(counts).filter(count => count > 20).length;
+      return { drawn, rules: rulegraph_spec.data[0].values.map(node => node.rule) };
+    """
+    seen = drive(report.root / "report.html", STEPS + script, tmp_path)
+    rules = set(seen["rules"])
+    assert {"train_toy_models", "fit_saes", "draw_film", "judge_claims", "present"} <= rules
+    assert seen["drawn"] == min(len(rules), 16)
+
+
+def to_name(title: str) -> str:
+    return title.lower().replace(" ", "_")

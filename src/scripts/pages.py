@@ -1,6 +1,8 @@
 """How the pages of the report are written: Jinja templates, text escaped, pictures within, at once or not at all."""
 
 import base64
+import re
+from itertools import accumulate
 from pathlib import Path
 
 import jinja2
@@ -17,6 +19,13 @@ def write_page(path: str, templates: list[str], template: str, **values) -> None
     text = environment.get_template(template).render(**values)
     with atomic_path(path) as temporary:
         temporary.write_text(text)
+
+
+def describe(caption: str) -> str:
+    """For those who do not see a picture: the first sentences of its caption, until they have five words."""
+    sentences = re.split(r"(?<=[.!?])\s", caption)
+    beginnings = accumulate(sentences, lambda before, sentence: f"{before} {sentence}")
+    return next((text for text in beginnings if len(text.split()) >= 5), caption)
 
 
 def encode(path: str | Path) -> str:

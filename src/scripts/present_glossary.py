@@ -3,18 +3,15 @@
 from pathlib import Path
 
 from scripts.command_line import run
-from scripts.pages import encode, write_page
+from scripts.pages import describe, encode, write_page
 
 
 def present_glossary(spec: dict, page: str, pngs: list[str], templates: list[str]) -> None:
     pictures = {Path(png).stem: encode(png) for png in pngs}
-    write_page(
-        page,
-        templates,
-        "glossary.html",
-        title="Questions and answers",
-        entries=[entry | {"png": pictures.get(entry["figure"])} for entry in spec["entries"]],
-    )
+    entries = [
+        entry | {"png": pictures.get(entry["figure"]), "alt": describe(entry["caption"])} for entry in spec["entries"]
+    ]
+    write_page(page, templates, "glossary.html", title="Questions and answers", entries=entries)
 
 
 if __name__ == "__main__":
