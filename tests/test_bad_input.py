@@ -1,7 +1,9 @@
 """Mistakes of the user and broken results: each ends with a line that says what to mend, and leaves no result."""
 
+import subprocess
+
 import pytest
-from workflow_runs import TINY, Project, errors_of
+from workflow_runs import TINY, Project, errors_of, make_environment
 
 
 def assert_refused(project: Project, *expected: tuple[str, ...]) -> None:
@@ -130,3 +132,39 @@ def test_a_file_of_another_kind_is_named(finished):
     assert run.returncode == 1
     assert "judge_claims: results/metrics/models/five_in_two/1.parquet: not a readable Parquet file" in run.stderr
     assert not (finished.results / "claims.parquet").exists()
+
+
+ON_ANOTHER_DISK = 'mount -t tmpfs -o "$0" tmpfs results && exec "$@"'  # in a namespace of its own
+
+
+def run_on_another_disk(project: Project, options: str, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-c", ON_ANOTHER_DISK, options, *command],
+        cwd=project.root,
+        env=make_environment(),
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ("size=28k", "0.safetensors: cannot be written (Error while serializing: I/O error: No space left on device"),
+        ("ro", "Read-only file system: 'results/models'"),
+    ],
+)
+def test_results_that_cannot_be_written(fresh, tiny_run, options, what):
+    try:
+        probe = run_on_another_disk(fresh, options, "true")
+    except FileNotFoundError:
+        pytest.skip("there is no unshare")
+    if probe.returncode:
+        pytest.skip(f"no disk of its own can be mounted here: {probe.stderr.strip()}")
+    weights = "results/models/five_in_two_sparse/0.safetensors"
+    run = run_on_another_disk(fresh, options, *fresh.command("--cores", "1", weights))
+    assert run.returncode == 1
+    assert what in run.stderr
+    assert "Traceback" not in run.stderr
+    fresh.run("--cores", "1", weights)
+    assert (fresh.root / weights).read_bytes() == (tiny_run.root / weights).read_bytes()

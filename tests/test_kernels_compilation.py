@@ -1,6 +1,8 @@
 """Where compiled kernels are kept, and what the compiler may not assume."""
 
 import os
+import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -27,10 +29,15 @@ def test_the_folder_changes_with_the_sources(monkeypatch, tmp_path):
     package = tmp_path / "kernels"
     package.mkdir()
     monkeypatch.setattr(compilation, "__file__", str(package / "compilation.py"))
-    (package / "a.py").write_text("x = 1")
-    first = cache_folder()
-    (package / "a.py").write_text("x = 2")
-    assert cache_folder() != first
+    files = [package / "a.py", *(tmp_path / path for path in compilation.CONSTANTS)]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x = 1")
+    folders = {cache_folder()}
+    for file in files:
+        file.write_text("x = 2")
+        folders.add(cache_folder())
+    assert len(folders) == 1 + len(files)
 
 
 def test_without_a_writable_folder_there_is_a_temporary_one(monkeypatch, tmp_path):
@@ -47,6 +54,17 @@ def test_kernels_are_kept_in_the_folder(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": SOURCE}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
     assert list(tmp_path.rglob("tiles.start_of*.nbc"))
+
+
+def test_a_copy_at_another_place_has_the_same_machine_code(tmp_path):
+    program = "from superposition.kernels.tiles import start_of; start_of(3); print(start_of.stats.cache_hits)"
+    hits = []
+    for place in ("one", "two"):
+        shutil.copytree(Path(SOURCE) / "superposition", tmp_path / place / "superposition")
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(tmp_path / place)}
+        run = subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True)
+        hits.append(sum(map(int, re.findall(rb": (\d+)", run.stdout))))
+    assert hits == [0, 1]
 
 
 def test_nothing_is_assumed_finite():

@@ -12,21 +12,24 @@ from pathlib import Path
 
 import numba
 from filelock import FileLock
+from numba.core.caching import UserProvidedCacheLocator
 
 # Sums may be reordered and fused, which vectorises them. "nnan" and "ninf" stay out: with them the compiler may assume
 # that nothing ever diverges, and remove the very comparisons that carry a NaN to the loss.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
+CONSTANTS = ("optimizers.py", "saes/architecture.py")  # whose constants are compiled into kernels
+
 
 def cache_folder() -> Path:
-    """A folder of NUMBA_CACHE_DIR, or else of the user's cache, named after the sources of all kernels.
+    """A folder of NUMBA_CACHE_DIR, or else of the user's cache, named after the sources of all kernels and CONSTANTS.
 
     Numba looks for changes only in the file of the function that it compiles, not in those of the functions that it
     calls, so without the name an edit of `sampling.py` would leave the old sampler inside a cached training step.
     Where neither can be written to, the machine code lasts as long as the process.
     """
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    digest, kernels = hashlib.sha256(), Path(__file__).parent
+    for source in [*sorted(kernels.glob("*.py")), *(kernels.parent / path for path in CONSTANTS)]:
         digest.update(source.read_bytes())
     try:
         parent = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -41,7 +44,16 @@ def cache_folder() -> Path:
     return temporary
 
 
+class KernelLocator(UserProvidedCacheLocator):
+    """Machine code in `cache_folder` whatever the path of the project: another copy of the same sources has it, too."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        return Path(py_file).parent.name
+
+
 numba.config.CACHE_DIR = str(cache_folder())
+numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__}"
 
 jit = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy", fastmath=FASTMATH)
 
