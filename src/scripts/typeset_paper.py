@@ -18,7 +18,19 @@ from superposition.reporting import count_verdicts, describe_claims, describe_va
 from superposition.storage import atomic_path, load_table
 
 PARTS = ("captions", "sections")  # folders of the paper's sources
-PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "seaborn", "snakemake", "typst")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "matplotlib",
+    "scikit-learn",
+    "seaborn",
+    "numba",
+    "snakemake",
+    "typst",
+)
 
 
 def typeset_paper(spec: dict, claims: str, numbers: str, pdf: str, figures: list[str], sources: list[str]) -> None:
