@@ -10,6 +10,7 @@ import typst
 import yaml
 from builders import CONFIG, ROOT, TABLES
 
+from benchmarks.run_time import publish_run
 from pipeline.configuration import load_configuration
 from scripts.typeset_paper import typeset_paper
 from superposition.claims import CLAIMS
@@ -134,3 +135,40 @@ def test_what_is_said_of_claims_that_failed_names_claims_and_no_results():
     findings = yaml.safe_load((PAPER / "findings.yaml").read_text())
     assert findings.keys() <= {claim.id for claim in CLAIMS}
     assert not [text for text in findings.values() if re.search(r"\d", text)]
+
+
+def publish_made_up_run(folder: Path) -> Path:
+    """The file of a run with three jobs, one of them too short to be measured."""
+    rows = {
+        "train_toy_models": "10\t0:00:10\t300\t8",
+        "fit_saes": "20\t0:00:20\t500\t19",
+        "measure_saes": "0.1\t0\tNA\t-",
+    }
+    for rule, row in rows.items():
+        path = folder / "logs" / rule / "tiny" / "0.tsv"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{row}\n")
+    (folder / "of_run.json").write_text('{"commit": "abc"}')
+    publish_run(folder / "logs", folder / "of_run.json", folder / "run.json")
+    return folder / "run.json"
+
+
+def test_what_a_run_took_is_summed_by_stage(tmp_path):
+    run = json.loads(publish_made_up_run(tmp_path).read_text())
+    assert (run["commit"], run["n_jobs"], run["peak_memory_mib"]) == ("abc", "3", "500")
+    assert run["stages"] == [
+        {"stage": "toy models", "n_jobs": "1", "cpu_s": "8", "wall_s": "10"},
+        {"stage": "autoencoders", "n_jobs": "2", "cpu_s": "19", "wall_s": "20.1"},
+    ]
+
+
+def test_the_paper_tells_what_a_run_took_if_that_is_published(tmp_path):
+    sources = [path for path in list_sources() if path.name != "run.json"]
+    without = typeset(tmp_path, ONE_TOY_MODEL, sources)
+    published = publish_made_up_run(tmp_path)
+    assert typeset(tmp_path, ONE_TOY_MODEL, [*sources, published]) != without
+
+
+def test_a_folder_without_a_run_has_nothing_to_publish(tmp_path):
+    with pytest.raises(SystemExit, match="there are no benchmarks"):
+        publish_run(tmp_path, tmp_path / "paper.json", tmp_path / "run.json")
