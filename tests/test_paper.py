@@ -9,6 +9,8 @@ import pytest
 import typst
 import yaml
 from builders import CONFIG, ROOT, TABLES
+from typed_numbers import ALLOWED
+from typst_prose import prose_of
 
 from benchmarks.run_time import publish_run
 from pipeline.configuration import load_configuration
@@ -172,3 +174,43 @@ def test_the_paper_tells_what_a_run_took_if_that_is_published(tmp_path):
 def test_a_folder_without_a_run_has_nothing_to_publish(tmp_path):
     with pytest.raises(SystemExit, match="there are no benchmarks"):
         publish_run(tmp_path, tmp_path / "paper.json", tmp_path / "run.json")
+
+
+def read_prose() -> dict[str, str]:
+    """The prose of the paper by file: its text, sections, captions and glossary, each space single."""
+    prose = {path.stem: prose_of(path.read_text()) for path in (PAPER / "paper.typ", *PAPER.glob("sections/*.typ"))}
+    prose |= {f"captions/{path.stem}": path.read_text() for path in PAPER.glob("captions/*.rst")}
+    entries = yaml.safe_load((PAPER / "glossary.yaml").read_text())
+    prose["glossary.yaml"] = " ".join(entry[key] for entry in entries for key in ("question", "answer"))
+    return {name: " ".join(text.split()) for name, text in prose.items()}
+
+
+def test_prose_is_what_is_left_of_typst_without_code():
+    text = """#import "a.typ": *
+        #let x = 1
+        Seen #measured("A1", part: 2) and @ref2 at $p = 0.5$, $x^2$ `raw3`#if a.len() > 0 [kept 7] else [or 8] 9. // 10
+        #fig("a4")[11] #{ let y = 12; [13 #raw("14")] }"""
+    assert re.findall(r"[\d.]*\d", prose_of(text)) == ["0.5", "7", "8", "9", "11", "13"]
+
+
+def test_no_number_of_the_prose_is_typed_but_those_allowed():
+    found = {}
+    for name, text in read_prose().items():
+        for phrase in sorted((phrase for file, phrase, *_ in ALLOWED if file == name), key=len, reverse=True):
+            text = re.sub(rf"(?<![\w.]){re.escape(phrase)}(?!\w)", " ", text)
+        found |= {name: re.findall(r".{0,20}\d.{0,20}", text)} if re.search(r"\d", text) else {}
+    assert not found
+
+
+@pytest.mark.parametrize(("file", "phrase", "reason", "places"), ALLOWED)
+def test_a_number_that_is_a_setting_has_the_value_of_the_configuration(file, phrase, reason, places):
+    assert reason in ("setting", "source", "theory")
+    assert bool(places) == (reason == "setting")
+    values = []
+    for place in places:
+        value = CONFIG
+        for key in place.split("."):
+            value = value[key]
+        values += value if isinstance(value, list) else [value]
+    numbers = [float(number.replace(",", "")) for number in re.findall(r"\d(?:[\d,.]*\d)?", phrase)]
+    assert not places or set(numbers) <= set(values)
