@@ -214,3 +214,8 @@ def test_a_number_that_is_a_setting_has_the_value_of_the_configuration(file, phr
         values += value if isinstance(value, list) else [value]
     numbers = [float(number.replace(",", "")) for number in re.findall(r"\d(?:[\d,.]*\d)?", phrase)]
     assert not places or set(numbers) <= set(values)
+
+
+def test_thresholds_that_were_derived_or_calibrated_are_marked(tmp_path):
+    text = '#assert.eq(threshold-marks, ("derived": super[d], "calibrated": super[c]))'
+    assert typeset_text(tmp_path, text).startswith(b"%PDF")
