@@ -239,6 +239,7 @@ def test_dictionaries_in_words():
         "dependence": "3 parents (probability 0.15); 3 children for each of parents "
         "(at most one present, probability 0.2 given the parent)",
         "seeds": "3",
+        "held_out": "100,000",
     }
     row = describe("synth_1k")
     assert row["directions"] == "cosines towards 0, bias of length 0.5"

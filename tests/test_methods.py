@@ -1,8 +1,23 @@
 """The paper's tables of methods: configurations as they were run, in words."""
 
-from builders import sae, toy_model
+import pytest
+import yaml
+from builders import CONFIG, ROOT, finite_data, sae, toy_model
 
+from pipeline.configuration import load_configuration
+from superposition.finite_data_methods import describe_finite_data
 from superposition.methods import describe_configurations
+from superposition.sae_options import OPTIONS, describe_options
+
+SCHEMA = ROOT / "schemas/config.schema.yaml"
+TOLD_ELSEWHERE = {"title", "source", "toy_model", "dictionary", "architecture", "n_latents", "restarts", "fit_samples"}
+TOLD_ELSEWHERE |= {"sparsity_penalty", "k", "target_l0", "sweep"}
+TOLD_ELSEWHERE |= {f"resampling.{key}" for key in ("method", "every", "window")}
+TOLD_ELSEWHERE |= {
+    f"training.{key}"
+    for key in ("steps", "batch_size", "optimizer", "weight_decay", "learning_rate", "schedule", "warmup_steps")
+}
+WITHOUT_EFFECT = {f"training.{key}" for key in ("log_every", "snapshots", "engine")}  # on what is trained
 
 
 def configurations(toy=None, autoencoder=None):
@@ -89,3 +104,83 @@ def test_what_departs_from_the_plain_model_is_told():
 def test_a_dictionary_that_is_not_trained_says_what_it_was_fitted_to():
     block = {"architecture": "pca", "k": 3, "n_latents": 2, "fit_samples": 20_000}
     assert configurations(autoencoder=block)[1]["training"] == "fitted to 20,000 samples"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, ""),
+        ({"tied": True}, "tied"),
+        ({"tied": False, "decoder_norm": "free"}, "untied, free rows"),
+        ({"decoder": "frozen"}, "decoder frozen"),
+        ({"decoder": "soft_frozen", "decoder_cosine": 0.9}, "decoder soft-frozen, within a cosine of 0.9"),
+        ({"reconstruction_loss": "sum"}, "error summed over dimensions"),
+        ({"initialisation": {"method": "transposed", "norm": 0.1}}, "encoder starts as transpose, initial norm 0.1"),
+        ({"prefixes": [16, 32]}, "prefixes 16, 32"),
+        ({"prefixes": 5}, "5 drawn prefixes"),
+        ({"sweep": {"bandwidth": [0.1, 0.3]}}, "bandwidth 0.1, 0.3"),
+        ({"resampling": {"reset_moments": True}}, "moments reset"),
+        ({"training": {"decay_steps": 1_000, "beta1": 0.5}}, "rate falls over the last 1,000 steps, β₁ = 0.5"),
+    ],
+)
+def test_options_that_differ_from_their_defaults_are_told(changes, text):
+    assert describe_options(sae(**changes)) == text
+
+
+def list_settings(schema: dict, prefix: str = "") -> dict:
+    """The default, None if there is none, of every setting below a schema, by its dotted path."""
+    settings = {}
+    for key, entry in schema["properties"].items():
+        if "properties" in entry and key != "sweep":
+            settings |= list_settings(entry, f"{prefix}{key}.")
+        else:
+            settings[prefix + key] = entry
+    return settings
+
+
+def test_every_setting_of_an_autoencoder_is_told_with_its_default():
+    settings = list_settings(yaml.safe_load(SCHEMA.read_text())["$defs"]["sae"])
+    assert settings.keys() == {path for path, _, _ in OPTIONS} | TOLD_ELSEWHERE | WITHOUT_EFFECT
+    for path, default, phrase in OPTIONS:
+        assert settings[path].get("default") == default, path
+        choices = set(settings[path].get("enum", [])) - {default}
+        assert not choices or choices == set(phrase), path
+
+
+def test_no_two_sweeps_of_the_paper_look_alike():
+    described = describe_configurations(load_configuration(CONFIG, SCHEMA, ROOT))["saes"]
+    told = [tuple(text for key, text in row.items() if key not in ("id", "title", "source")) for row in described]
+    assert len(set(told)) == len(told)
+
+
+def test_finite_data_in_words():
+    block = finite_data(
+        source="Henighan et al. 2023",
+        seeds=3,
+        restarts=4,
+        training_set={"zero_samples": "redraw", "shared": False},
+        sweep={"n_samples": [3, 5], "n_hidden": [2, 4]},
+    )
+    [row] = describe_finite_data({"finite_data": {"points": block}})["finite_data"]
+    assert row == {
+        "id": "points",
+        "title": "tiny finite data",
+        "source": "Henighan et al. 2023",
+        "shape": "30 → 2, 4",
+        "probability": "0.1",
+        "samples": "3, 5, none of them zero",
+        "restarts": "4, each with its own samples",
+        "seeds": "3",
+        "training": "AdamW, learning rate 0.02 (cosine after 5 steps of warm-up), weight decay 0.01, 40 steps, "
+        "sum over features",
+        "held_out": "50",
+    }
+
+
+def test_what_is_swept_on_finite_data_replaces_the_single_value():
+    block = finite_data(
+        seeds=1, training={"loss": "mean", "warmup_steps": 0}, sweep={"steps": [10, 20], "weight_decay": [0.1, 1]}
+    )
+    [row] = describe_finite_data({"finite_data": {"points": block}})["finite_data"]
+    assert (row["samples"], row["restarts"]) == ("5", "1")
+    assert row["training"].endswith("0.02 (cosine), weight decay 0.1, 1, 10, 20 steps, mean over features")

@@ -9,7 +9,10 @@ import pytest
 import typst
 import yaml
 from builders import CONFIG, ROOT, TABLES
+from typed_numbers import ALLOWED
+from typst_prose import prose_of
 
+from benchmarks.run_time import publish_run
 from pipeline.configuration import load_configuration
 from scripts.present_figure import first_sentence
 from scripts.typeset_paper import typeset_paper
@@ -143,3 +146,85 @@ def test_what_is_said_of_claims_that_failed_names_claims_and_no_results():
     findings = yaml.safe_load((PAPER / "findings.yaml").read_text())
     assert findings.keys() <= {claim.id for claim in CLAIMS}
     assert not [text for text in findings.values() if re.search(r"\d", text)]
+
+
+def publish_made_up_run(folder: Path) -> Path:
+    """The file of a run with three jobs, one of them too short to be measured."""
+    rows = {
+        "train_toy_models": "10\t0:00:10\t300\t8",
+        "fit_saes": "20\t0:00:20\t500\t19",
+        "measure_saes": "0.1\t0\tNA\t-",
+    }
+    for rule, row in rows.items():
+        path = folder / "logs" / rule / "tiny" / "0.tsv"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{row}\n")
+    (folder / "of_run.json").write_text('{"commit": "abc"}')
+    publish_run(folder / "logs", folder / "of_run.json", folder / "run.json")
+    return folder / "run.json"
+
+
+def test_what_a_run_took_is_summed_by_stage(tmp_path):
+    run = json.loads(publish_made_up_run(tmp_path).read_text())
+    assert (run["commit"], run["n_jobs"], run["peak_memory_mib"]) == ("abc", "3", "500")
+    assert run["stages"] == [
+        {"stage": "toy models", "n_jobs": "1", "cpu_s": "8", "wall_s": "10"},
+        {"stage": "autoencoders", "n_jobs": "2", "cpu_s": "19", "wall_s": "20.1"},
+    ]
+
+
+def test_the_paper_tells_what_a_run_took_if_that_is_published(tmp_path):
+    sources = [path for path in list_sources() if path.name != "run.json"]
+    without = typeset(tmp_path, ONE_TOY_MODEL, sources)
+    published = publish_made_up_run(tmp_path)
+    assert typeset(tmp_path, ONE_TOY_MODEL, [*sources, published]) != without
+
+
+def test_a_folder_without_a_run_has_nothing_to_publish(tmp_path):
+    with pytest.raises(SystemExit, match="there are no benchmarks"):
+        publish_run(tmp_path, tmp_path / "paper.json", tmp_path / "run.json")
+
+
+def read_prose() -> dict[str, str]:
+    """The prose of the paper by file: its text, sections, captions and glossary, each space single."""
+    prose = {path.stem: prose_of(path.read_text()) for path in (PAPER / "paper.typ", *PAPER.glob("sections/*.typ"))}
+    prose |= {f"captions/{path.stem}": path.read_text() for path in PAPER.glob("captions/*.rst")}
+    entries = yaml.safe_load((PAPER / "glossary.yaml").read_text())
+    prose["glossary.yaml"] = " ".join(entry[key] for entry in entries for key in ("question", "answer"))
+    return {name: " ".join(text.split()) for name, text in prose.items()}
+
+
+def test_prose_is_what_is_left_of_typst_without_code():
+    text = """#import "a.typ": *
+        #let x = 1
+        Seen #measured("A1", part: 2) and @ref2 at $p = 0.5$, $x^2$ `raw3`#if a.len() > 0 [kept 7] else [or 8] 9. // 10
+        #fig("a4")[11] #{ let y = 12; [13 #raw("14")] }"""
+    assert re.findall(r"[\d.]*\d", prose_of(text)) == ["0.5", "7", "8", "9", "11", "13"]
+
+
+def test_no_number_of_the_prose_is_typed_but_those_allowed():
+    found = {}
+    for name, text in read_prose().items():
+        for phrase in sorted((phrase for file, phrase, *_ in ALLOWED if file == name), key=len, reverse=True):
+            text = re.sub(rf"(?<![\w.]){re.escape(phrase)}(?!\w)", " ", text)
+        found |= {name: re.findall(r".{0,20}\d.{0,20}", text)} if re.search(r"\d", text) else {}
+    assert not found
+
+
+@pytest.mark.parametrize(("file", "phrase", "reason", "places"), ALLOWED)
+def test_a_number_that_is_a_setting_has_the_value_of_the_configuration(file, phrase, reason, places):
+    assert reason in ("setting", "source", "theory")
+    assert bool(places) == (reason == "setting")
+    values = []
+    for place in places:
+        value = CONFIG
+        for key in place.split("."):
+            value = value[key]
+        values += value if isinstance(value, list) else [value]
+    numbers = [float(number.replace(",", "")) for number in re.findall(r"\d(?:[\d,.]*\d)?", phrase)]
+    assert not places or set(numbers) <= set(values)
+
+
+def test_thresholds_that_were_derived_or_calibrated_are_marked(tmp_path):
+    text = '#assert.eq(threshold-marks, ("derived": super[d], "calibrated": super[c]))'
+    assert typeset_text(tmp_path, text).startswith(b"%PDF")

@@ -85,6 +85,7 @@ def test_thresholds(relation, threshold, text):
 
 def claims_table():
     row = {"section": "s", "source": "Elhage et al. 2022", "sentence": "So it is.", "figures": "one two", "unit": ""}
+    row |= {"experiments": "tiny relu"}
     row |= {"relation": ">=", "threshold": [0.5], "threshold_origin": "preset", "n_seeds": 5, "low": 0.7, "high": 0.9}
     rows = [
         row | {"claim": "B", "part": 0, "quantity": "share", "value": 0.8125, "verdict": "reproduced"},
@@ -103,6 +104,7 @@ def test_claims_in_words():
     assert [claim["id"] for claim in described] == ["B", "A", "C", "D"]  # the order of the table
     assert [claim["verdict"] for claim in described] == ["borderline", "not measured", "failed", "reproduced"]
     assert [len(claim["parts"]) for claim in described] == [2, 1, 2, 1]
+    assert described[0]["experiments"] == ["tiny", "relu"]
     assert described[0]["figures"] == ["one", "two"]
     assert described[2]["figures"] == []
     assert described[0]["parts"][0] == {

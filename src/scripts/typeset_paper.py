@@ -18,7 +18,19 @@ from superposition.reporting import count_verdicts, describe_claims, describe_va
 from superposition.storage import atomic_path, load_table
 
 PARTS = ("captions", "sections")  # folders of the paper's sources
-PACKAGES = ("torch", "numpy", "pandas", "pyarrow", "scipy", "matplotlib", "seaborn", "snakemake", "typst")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "matplotlib",
+    "scikit-learn",
+    "seaborn",
+    "numba",
+    "snakemake",
+    "typst",
+)
 
 
 def typeset_paper(spec: dict, claims: str, numbers: str, pdf: str, figures: list[str], sources: list[str]) -> None:
@@ -45,8 +57,10 @@ def typeset_paper(spec: dict, claims: str, numbers: str, pdf: str, figures: list
 
 
 def list_parts(sources: list[str]) -> dict[str, list[str]]:
-    """The captions and the sections that there are, by name: Typst cannot look for files."""
-    return {part: sorted(Path(source).stem for source in sources if Path(source).parent.name == part) for part in PARTS}
+    """The captions, sections and published measurements that there are, by name: Typst cannot look for files."""
+    paths = [Path(source) for source in sources]
+    parts = {part: sorted(path.stem for path in paths if path.parent.name == part) for part in PARTS}
+    return parts | {"published": sorted(path.stem for path in paths if path.suffix == ".json")}
 
 
 def collect_numbers(spec: dict, claims: str) -> dict:

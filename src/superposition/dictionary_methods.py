@@ -18,6 +18,7 @@ def describe_dictionaries(config: dict) -> dict[str, list[dict]]:
             "magnitude": describe_magnitude(block["magnitude"], block["equal_magnitudes"]),
             "dependence": describe_dependence(block),
             "seeds": describe_values(block["seeds"]),
+            "held_out": describe_values(block["evaluation"]["n_samples"]),
         }
         for name, block in config["dictionaries"].items()
     ]

@@ -24,6 +24,7 @@ def describe_finite_data(config: dict) -> dict[str, list[dict]]:
                 + ("" if rules["shared"] or block["restarts"] == 1 else ", each with its own samples"),
                 "seeds": describe_values(block["seeds"]),
                 "training": describe_training(training, sweep),
+                "held_out": describe_values(block["evaluation"]["n_samples"]),
             }
         )
     return {"finite_data": rows}

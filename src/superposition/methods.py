@@ -1,6 +1,7 @@
 """The paper's tables of methods: every experiment of the configuration in words."""
 
 from superposition.reporting import describe_values, format_setting
+from superposition.sae_options import describe_options
 
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW"}
 FITTED = ("pca", "ica", "nmf", "random")  # to a sample, without training
@@ -38,6 +39,7 @@ def describe_configurations(config: dict) -> dict[str, list[dict]]:
             "seeds": describe_values(sources[source_of_activations(block)]["seeds"]),
             "restarts": describe_values(block["restarts"]),
             "training": describe_fit(block),
+            "options": describe_options(block),
         }
         for name, block in config["saes"].items()
     ]

@@ -71,6 +71,7 @@ def describe_claims(claims: pd.DataFrame) -> list[dict]:
                 "section": first["section"],
                 "source": first["source"],
                 "sentence": first["sentence"],
+                "experiments": first["experiments"].split(),
                 "figures": first["figures"].split(),
                 "verdict": judge_whole(rows["verdict"]),
                 "parts": [describe_part(row) for _, row in rows.iterrows()],
