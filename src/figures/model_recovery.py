@@ -19,7 +19,7 @@ KEY = ["sae", "seed", "instance"]
 def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figure:
     with style():
         saes = tables["saes"]
-        titles = {name: block["title"] for name, block in experiments.items() if name in set(saes["sae"])}
+        titles = {name: name_setting(name, saes, experiments) for name in experiments if name in set(saes["sae"])}
         colors = color_sweeps(titles)
         cosines = tabulate_cosines(tables)
         figure = make_figure(height=2.6)
@@ -47,10 +47,12 @@ def recovered_column(saes: pd.DataFrame, sweep: str) -> tuple[str, float]:
     return ("n_recovered", 0.95) if plane else ("n_recovered_90", 0.9)
 
 
-def shorten(title: str, saes: pd.DataFrame, sweep: str) -> str:
-    """The sweep's title without what all say; the toy model's name where the title is about the autoencoder alone."""
-    model = saes.loc[saes["sae"] == sweep, "toy_model"].iloc[0].replace("_", " ")
-    return title.removesuffix(", ReLU") if title.endswith(", ReLU") else model
+def name_setting(sweep: str, saes: pd.DataFrame, experiments: dict[str, dict]) -> str:
+    """The sweep's title without what all say; the toy model's where the title is about the autoencoder alone."""
+    title, end = experiments[sweep]["title"], ", ReLU"
+    model = saes.loc[saes["sae"] == sweep, "toy_model"].iloc[0]
+    about_model = title.endswith(end) or model not in experiments
+    return title.removesuffix(end) if about_model else experiments[model]["title"]
 
 
 def draw_shares(
@@ -72,7 +74,7 @@ def draw_shares(
         ax.plot(mean.estimate, place, "D", color=colors[name], markersize=4.5, clip_on=False)
         if mean.low < mean.high:
             ax.hlines(place, mean.low, mean.high, color=INK, linewidth=0.9, zorder=3)
-    ax.set_yticks(range(len(names)), [textwrap.fill(shorten(titles[name], saes, name), 24) for name in names])
+    ax.set_yticks(range(len(names)), [textwrap.fill(title, 24) for title in titles.values()])
     for label, name in zip(ax.get_yticklabels(), names, strict=True):
         label.set_color(colors[name])
     ax.set(xlim=(-0.02, 1.02), ylim=(len(names) - 0.5, -0.5), xlabel="share of represented features recovered")
