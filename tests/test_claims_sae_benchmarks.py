@@ -82,6 +82,7 @@ BREAKING = {
     ("S6-topk", 0): change("saes", of("topk", "point == 0"), gamma=0.96),
     ("S6-topk", 1): scale(of("topk"), "fvu", 2),
     ("S6-recovery", 0): change("saes", of("topk", "l0 == 5"), n_recovered_90=110),
+    ("S6-dead", 0): change("saes", of("topk", "point == 0"), n_dead=14),
     ("S7-batchtopk", 0): scale(of("batchtopk"), "fvu", 1.19),
     ("S7-batchtopk", 1): change("saes", of("batchtopk", "l0 == 5"), l0_std=0.0),
     ("S7-batchtopk", 2): change("saes", of("batchtopk", "l0 == 5"), l0_correlation=0.5),

@@ -79,13 +79,40 @@ def test_pairs_that_were_not_run_stay_empty():
     assert written(dead)[-1] == ".72"  # 370 of 512
 
 
+def read_tables(figure) -> list[dict[str, dict[str, str]]]:
+    """Of each table, row -> column -> what is written."""
+    tables = []
+    for ax in figure.axes:
+        rows = [label.get_text() for label in ax.get_yticklabels()]
+        columns = [label.get_text() for label in ax.get_xticklabels()]
+        numbers = np.array(written(ax)).reshape(len(rows), len(columns))
+        tables.append({row: dict(zip(columns, own, strict=True)) for row, own in zip(rows, numbers, strict=True)})
+    return tables
+
+
 def test_the_table_has_the_setting_nearest_the_true_l0():
-    [ax] = draw("benchmark_scores").axes
-    rows = [label.get_text() for label in ax.get_yticklabels()]
-    columns = [label.get_text() for label in ax.get_xticklabels()]
-    assert rows[-2:] == ["Chance", "Truth known"]
-    numbers = np.array(written(ax)).reshape(len(rows), len(columns))
-    topk = dict(zip(columns, numbers[rows.index("TopK")], strict=True))
-    assert (topk["$L_0$"], topk["FVU"]) == ("5.0", "0.06")
-    chance = dict(zip(columns, numbers[rows.index("Chance")], strict=True))
+    above, below = read_tables(draw("benchmark_scores"))
+    assert [*above][-2:] == [*below][-2:] == ["Chance", "Truth known"]
+    assert (above["TopK"]["$L_0$"], above["TopK"]["FVU"]) == ("5.0", "0.06")
+    chance = above["Chance"] | below["Chance"]
     assert (chance["matched\ncosine"], chance["FVU"], chance["F1"]) == ("0.30", "", "0.10")
+
+
+def test_means_in_the_table_have_their_intervals():
+    tables = make_benchmark((0, 1))
+    own = tables["saes"]["sae"].eq("benchmark_topk")
+    tables["saes"].loc[own, "f1"] = np.where(tables["saes"].loc[own, "seed"].eq(0), 0.5, 0.7)
+    tables["saes"].loc[own, "n_recovered_90"] = np.where(tables["saes"].loc[own, "seed"].eq(0), 118, 122)
+    above, below = read_tables(draw("benchmark_scores", tables))
+    assert (below["TopK"]["F1"], below["BatchTopK"]["F1"]) == ("0.60±.10", "0.60")
+    assert above["TopK"]["recov-\nered"] == "120±2"
+
+
+def test_scores_that_no_method_has_are_left_out():
+    tables = make_benchmark((0, 1))
+    tables["saes"] = tables["saes"].assign(restart_mcc=np.nan, restart_mcc_floor=0.2, absorption_floor=0.3)
+    _, below = read_tables(draw("benchmark_scores", tables))
+    assert not {"PW-MCC", "absorp-\ntion"} & below["TopK"].keys()
+    tables["saes"].loc[tables["saes"]["sae"].eq("benchmark_topk"), "restart_mcc"] = 0.9
+    _, below = read_tables(draw("benchmark_scores", tables))
+    assert (below["TopK"]["PW-MCC"], below["ReLU"]["PW-MCC"], below["Chance"]["PW-MCC"]) == ("0.90", "", "0.20")

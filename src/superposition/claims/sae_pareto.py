@@ -27,6 +27,12 @@ def threshold_error(tables: Tables) -> pd.Series:
     return (alone["l0"] / together["l0"] - 1).abs().groupby("seed").max()
 
 
+def largest_dead_share(tables: Tables) -> pd.Series:
+    """Per seed, the largest share of TopK's latents that are dead, over k."""
+    settings = settings_of(tables, TOPK).set_index("seed")
+    return (settings["n_dead"] / settings["n_latents"]).groupby("seed").max()
+
+
 CLAIMS = [
     Claim(
         "S4-shrinkage",
@@ -110,6 +116,15 @@ CLAIMS = [
                 (0.9,),
             ),
         ),
+    ),
+    Claim(
+        "S6-dead",
+        SECTION,
+        "Gao et al. 2024",
+        "Begun along their decoders and helped by the auxiliary loss, hardly any latents of TopK autoencoders die.",
+        (TOPK,),
+        ("benchmark_scores",),
+        (Part("largest share of dead latents over k", largest_dead_share, "<=", (0.1,)),),
     ),
     Claim(
         "S7-batchtopk",
