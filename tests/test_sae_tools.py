@@ -42,6 +42,7 @@ def test_settings_of_instances():
         ({"resampling": {"method": "simple", "reset_moments": True}}, False),
         ({"training": {"gradient_clip": 1.0}}, False),
         ({"training": {"sparsity_warmup_steps": 10}}, False),
+        ({"training": {"normalise_activations": "sqrt_d_in"}}, False),
         ({"training": {"beta1": 0.5}}, False),
         ({"training": {"beta2": 0.99}}, False),
         ({"training": {"schedule": "linear", "decay_steps": 10}}, False),

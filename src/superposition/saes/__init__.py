@@ -30,6 +30,7 @@ from superposition.saes.matryoshka import MatryoshkaBatchTopKSae
 from superposition.saes.p_annealing import PAnnealingSae
 from superposition.saes.relu import ReluSae
 from superposition.saes.resampling import resample_advanced, resample_simple
+from superposition.saes.scaling import rescale, scale_to_sqrt_d_in
 from superposition.saes.topk import BatchTopKSae, TopKSae
 
 __all__ = [
@@ -55,7 +56,9 @@ __all__ = [
     "remember_decoder",
     "resample_advanced",
     "resample_simple",
+    "rescale",
     "restrain_decoder",
+    "scale_to_sqrt_d_in",
 ]
 
 TRAINED: dict[str, type[Architecture]] = {
