@@ -258,3 +258,8 @@ def test_the_benchmark_for_a_gpu_is_a_valid_configuration():
     config = load_configuration({"toy_models": small()["toy_models"]} | benchmark, SCHEMA, ROOT)
     assert config["dictionaries"]["synth_16k"] == fill(PUBLISHED["synth_16k"])
     assert {sae["n_latents"] for sae in config["saes"].values()} == {4_096}
+    for name, sae in config["saes"].items():
+        [swept] = sae["sweep"].values()
+        assert (sae["restarts"], swept) == (5, [15, 20, 25, 35, 45]), name
+        assert sae["training"]["steps"] * sae["training"]["batch_size"] == pytest.approx(200e6, rel=1e-5)
+        assert (sae["training"]["normalise_activations"] == "sqrt_d_in") == (name == "synth_16k_jumprelu")
