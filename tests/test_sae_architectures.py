@@ -15,7 +15,7 @@ from superposition.sae_measurement import measure_saes
 from superposition.seeding import torch_generator
 
 # share of the loss that may be left: one latent per sample, prefixes of two; pursuit begins with directions that do
-LEFT = {"batchtopk": 0.5, "matryoshka_batchtopk": 0.7, "matching_pursuit": 0.95}
+LEFT = {"batchtopk": 0.5, "matryoshka_batchtopk": 0.7, "matryoshka_relu": 0.7, "matching_pursuit": 0.95}
 FUSED = ("relu", "gated", "jumprelu")  # what there are kernels for
 every_architecture = pytest.mark.parametrize("architecture", saes.ARCHITECTURES)
 every_trained = pytest.mark.parametrize("architecture", saes.TRAINED)

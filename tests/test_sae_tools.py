@@ -249,6 +249,7 @@ def test_the_factor_stays_within_bounds():
     [
         ("relu", 0.05, [1.5, 2.5], 0.003, 0.01),
         ("p_annealing", 0.05, [1.5, 2.5], 0.003, 0.01),
+        ("matryoshka_relu", 0.05, [1.5, 2.5], 0.003, 0.01),
         ("gated", 0.05, [1.5, 2.5], 0.003, 0.05),  # from a penalty that is ten times too small
         ("jumprelu", 0.02, [1.0, 2.0], 0.01, 0.01),  # thresholds move by the learning rate alone
     ],
