@@ -37,6 +37,8 @@ def test_settings_of_instances():
         ({"reconstruction_loss": "sum"}, False),
         ({"tied": True}, False),
         ({"decoder": "frozen"}, False),
+        ({"decoder_bias": False}, False),
+        ({"initialisation": {"method": "orthogonal"}}, True),
         ({"decoder_norm": "free"}, False),
         ({"target_l0": 1.0}, False),
         ({"resampling": {"method": "simple", "reset_moments": True}}, False),

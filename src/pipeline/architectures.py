@@ -22,6 +22,7 @@ OWNERS = {
     "decoder_norm": LINEAR,
     "decoder": TRAINED,
     "decoder_cosine": TRAINED,
+    "decoder_bias": TRAINED,
     "initialisation": TRAINED,
     "threshold_init": ("jumprelu",),
     "bandwidth": ("jumprelu",),
