@@ -38,7 +38,7 @@ def test_every_architecture_learns(architecture, engine):
         assert torch.equal(torch.tensor(np.stack(final[name].to_list())).nan_to_num(), tensor.flatten(1).nan_to_num())
 
 
-@pytest.mark.parametrize("architecture", [name for name in saes.TRAINED if name != "matching_pursuit"])
+@every_trained
 def test_every_architecture_is_resampled(architecture):
     resampling = {"method": "simple", "every": 20, "window": 5, "scale": 0.5}
     settings = {"k": 5, "prefixes": [2, 5]}
