@@ -13,6 +13,8 @@ from pipeline.work import work_behind, work_of_dictionary, work_of_saes
 from superposition.dictionaries.held_out import measure_dictionary, sample_dictionary
 from superposition.dictionary_methods import describe_dictionaries
 from superposition.features import SparseSamples
+from superposition.sae_settings import setting_of_instances
+from superposition.saes import make_architecture
 
 HUGE = {"synth_16k"}
 SETS = [{"name": "sets", "n_features": 4, "count": 2, "choice": "exactly_one"}]
@@ -259,3 +261,23 @@ def test_the_benchmark_for_a_gpu_is_a_valid_configuration():
     config = load_configuration({"toy_models": small()["toy_models"]} | benchmark, SCHEMA, ROOT)
     assert config["dictionaries"]["synth_16k"] == fill(PUBLISHED["synth_16k"])
     assert {sae["n_latents"] for sae in config["saes"].values()} == {4_096}
+    for name, sae in config["saes"].items():
+        [swept] = sae["sweep"].values()
+        assert (sae["restarts"], swept) == (5, [15, 20, 25, 35, 45]), name
+        assert sae["training"]["steps"] * sae["training"]["batch_size"] == pytest.approx(200e6, rel=1e-5)
+        assert (sae["training"]["normalise_activations"] == "sqrt_d_in") == (name == "synth_16k_jumprelu")
+
+
+def test_the_grid_of_the_first_dictionaries_is_a_valid_configuration():
+    grid = yaml.safe_load((ROOT / "docs/sharkey.yaml").read_text())
+    config = load_configuration({"toy_models": small()["toy_models"]} | grid, SCHEMA, ROOT)
+    for name in ("sharkey", "sharkey_correlated"):
+        assert config["dictionaries"][name] == fill(PUBLISHED[name])
+        saes = [sae for sae in config["saes"].values() if sae["dictionary"] == name]
+        assert [sae["n_latents"] / 512 for sae in saes] == [2.0**i for i in range(-2, 6)]
+        for sae in saes:
+            penalties = setting_of_instances(sae, "sparsity_penalty") * sae["n_latents"]
+            assert penalties.tolist() == pytest.approx([10 ** (e / 4) for e in range(-8, 9)], rel=1e-6)
+            architecture = make_architecture(sae)
+            assert (architecture.decoder_norm, architecture.tied, architecture.decoder_bias) == ("unit", False, False)
+            assert sae["initialisation"]["method"] == "orthogonal"

@@ -70,6 +70,11 @@ def test_what_is_swept_replaces_the_single_value():
     assert autoencoder["penalty"] == "3 values from 0 to 1, linear"
 
 
+def test_scaled_activations_are_told():
+    _, autoencoder = configurations(autoencoder={"training": {"normalise_activations": "sqrt_d_in"}})
+    assert autoencoder["training"].endswith("steps of 64, activations of mean length √d")
+
+
 def test_all_of_a_training_is_told():
     changes = {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "cosine", "warmup_steps": 10}
     toy, _ = configurations({"training": changes, "importance": {"curve": "geometric", "base": 0.9}})

@@ -33,6 +33,9 @@ SAES = {
     ),
     "batchtopk": sae(architecture="batchtopk", k=2, sparsity_penalty=None, training=STEPS),
     "matryoshka": sae(architecture="matryoshka_batchtopk", k=2, prefixes=[2, 5], sparsity_penalty=None, training=STEPS),
+    "matryoshka_relu": sae(
+        architecture="matryoshka_relu", prefixes=3, training=STEPS | {"normalise_activations": "sqrt_d_in"}
+    ),
     "p_annealing": sae(architecture="p_annealing", training=STEPS),
     "topk": sae(architecture="topk", k=2, aux_coefficient=0.1, sparsity_penalty=None, training=STEPS, n_latents=12),
 }

@@ -116,7 +116,7 @@ def test_nothing_fires():
     assert (row["precision"], row["recall"], row["f1"]) == (0, 0, 0)
     assert row["fvu"] == pytest.approx(1)
     assert not row["full_recovery"]
-    assert row[["gamma", "shrinkage_slope", "shrinkage_intercept"]].isna().all()
+    assert row[["gamma", "shrinkage_slope", "shrinkage_intercept", "magnitude_slope"]].isna().all()
     assert tables["latents"]["dead"].all()
     assert tables["latents"][["feature", "cosine", "precision", "recall"]].isna().all(axis=None)
     assert len(tables["single_feature_responses"]) == 0
@@ -262,6 +262,31 @@ def test_latents_are_ranked_and_have_lines():
     assert latents["f1"].tolist() == pytest.approx([0.8] * 5)
     assert latents["nearest_feature"].tolist() == ORDER
     np.testing.assert_allclose(latents["nearest_cosine"], 1, atol=1e-6)
+
+
+def test_slopes_are_summarised_by_their_median():
+    # three latents of slope 1, one of 4 (twice the weights), one silent: of four slopes the median is 1, not their mean
+    autoencoder = true_jumprelu()
+    autoencoder["W_enc"][0, :, 1] *= 2
+    autoencoder["log_threshold"][0, 3] = 10.0
+    tables = measure(autoencoder, architecture="jumprelu", x=SAMPLES.repeat(10, 1))
+    slopes = tables["latents"]["magnitude_slope"]
+    assert slopes.tolist() == pytest.approx([1, 4, 1, np.nan, 1], rel=1e-5, nan_ok=True)
+    assert tables["saes"]["magnitude_slope"].item() == pytest.approx(1, rel=1e-5)
+
+
+def test_features_are_counted_as_recovered_at_three_cosines():
+    # row j is turned from vertex j towards the next by an angle of the cosine asked for, of 37 degrees at most: the row
+    # of no other vertex is as near, 72 degrees being between them
+    autoencoder = true_autoencoder(order=range(5))
+    for latent, cosine in enumerate((1.0, 0.96, 0.91, 0.81, 0.81)):
+        angle = np.radians(72 * latent) + np.arccos(cosine)
+        autoencoder["W_dec"][0, latent] = torch.tensor([np.cos(angle), np.sin(angle)])
+    row = measure(autoencoder, x=SAMPLES.repeat(10, 1))["saes"].iloc[0]
+    assert (row["n_recovered"], row["n_recovered_90"], row["n_recovered_80"]) == (2, 3, 5)
+    floors = row[["n_recovered_floor", "n_recovered_90_floor", "n_recovered_80_floor"]]
+    within = np.degrees(np.arccos([0.95, 0.9, 0.8])) / 180  # of a random direction's angle from a feature
+    assert floors.tolist() == pytest.approx(5 * (1 - (1 - within) ** 5))
 
 
 def test_lines_take_the_length_that_a_latent_writes():

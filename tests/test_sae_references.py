@@ -38,11 +38,21 @@ TRUTH = make_truth(**TREE)
 REFERENCES = measure_references(TRUTH, 8, np.random.default_rng(0))
 BETTER_BELOW = {"fvu", "nearest_angle", "decoder_positive_cosine", "decoder_negative_cosine", "mean_pairwise_cosine"}
 BETTER_BELOW |= {"encoder_positive_cosine", "encoder_negative_cosine", "composed_share"}
-BETTER_ABOVE = {"mmcs_truth", "mmcs_latent", "matched_cosine", "mcc", "uniqueness", "n_recovered", "n_recovered_90"}
-BETTER_ABOVE |= {f"{kind}{name}" for kind in ("", "latent_") for name in ("precision", "recall", "f1")}
-BETTER_ABOVE |= {"phi", "auroc", "average_precision", "true_cosine"}
+BETTER_ABOVE = {"mmcs_truth", "mmcs_latent", "matched_cosine", "mcc", "uniqueness", "n_recovered"}
+BETTER_ABOVE |= {"n_recovered_90", "n_recovered_80", "uniqueness_live", "l0_correlation"}
+BETTER_ABOVE |= {f"{kind}{name}" for kind in ("", "latent_") for name in ("precision", "recall", "f1", "phi")}
+BETTER_ABOVE |= {"auroc", "average_precision", "true_cosine"}
 # The others are no matter of better: random latents, near to nothing, have no absorption and no sums either.
-NEITHER = {"absorption", "decoder_projection", "composed_cosine", "restart_mcc"}
+NEITHER = {
+    "n_split",
+    "latents_per_feature",
+    "effective_latents",
+    "norm_ratio",
+    "absorption",
+    "decoder_projection",
+    "composed_cosine",
+    "restart_mcc",
+}
 
 
 @pytest.mark.parametrize("changes", [{}, {"scale": 3.0}, {"order": [3, 1, 0, 2, 7, 6, 5, 4]}], ids=str)

@@ -37,11 +37,14 @@ def test_settings_of_instances():
         ({"reconstruction_loss": "sum"}, False),
         ({"tied": True}, False),
         ({"decoder": "frozen"}, False),
+        ({"decoder_bias": False}, False),
+        ({"initialisation": {"method": "orthogonal"}}, True),
         ({"decoder_norm": "free"}, False),
         ({"target_l0": 1.0}, False),
         ({"resampling": {"method": "simple", "reset_moments": True}}, False),
         ({"training": {"gradient_clip": 1.0}}, False),
         ({"training": {"sparsity_warmup_steps": 10}}, False),
+        ({"training": {"normalise_activations": "sqrt_d_in"}}, False),
         ({"training": {"beta1": 0.5}}, False),
         ({"training": {"beta2": 0.99}}, False),
         ({"training": {"schedule": "linear", "decay_steps": 10}}, False),
@@ -248,6 +251,7 @@ def test_the_factor_stays_within_bounds():
     [
         ("relu", 0.05, [1.5, 2.5], 0.003, 0.01),
         ("p_annealing", 0.05, [1.5, 2.5], 0.003, 0.01),
+        ("matryoshka_relu", 0.05, [1.5, 2.5], 0.003, 0.01),
         ("gated", 0.05, [1.5, 2.5], 0.003, 0.05),  # from a penalty that is ten times too small
         ("jumprelu", 0.02, [1.0, 2.0], 0.01, 0.01),  # thresholds move by the learning rate alone
     ],

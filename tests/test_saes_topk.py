@@ -1,13 +1,14 @@
 """TopK, BatchTopK, Matryoshka and AuxK against numbers worked out by hand."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
 from sae_blocks import block, fit, held_out
 
 from superposition import saes
-from superposition.saes import BatchTopKSae, Losses, MatryoshkaBatchTopKSae, TopKSae
+from superposition.saes import BatchTopKSae, Losses, MatryoshkaBatchTopKSae, MatryoshkaReluSae, ReluSae, TopKSae
 from superposition.saes.selection import keep_largest
 from superposition.seeding import torch_generator
 
@@ -146,8 +147,28 @@ def test_one_prefix_of_all_latents_is_batchtopk():
     torch.testing.assert_close(outer.total, plain.total)
 
 
-def test_prefixes_are_drawn_short_ones_more_often():
-    sae = MatryoshkaBatchTopKSae(k=2, prefixes=3, prefix_power=0.5)
+def test_matryoshka_with_a_penalty_by_hand():
+    # H gives (3, 1, 2) and (0, .5, .25), of which prefixes 1 and 3 sum up 3 and 6, 0 and .75: 4.875 / 2 on average. The
+    # reconstruction is as above.
+    sae = MatryoshkaReluSae(prefixes=[1, 3], reconstruction_loss="sum")
+    losses = sae.losses(identity(), H, torch.tensor([0.5]))
+    assert losses.reconstruction.item() == pytest.approx(9.328125)
+    assert losses.sparsity.item() == pytest.approx(9.75 / 4)
+    assert losses.total.item() == pytest.approx(9.328125 + 0.5 * 9.75 / 4)
+
+
+def test_one_prefix_of_all_latents_is_relu():
+    for norm in ("unit", "free"):
+        parameters, h = fit(block("relu", decoder_norm=norm))[0], held_out(1, 64)
+        outer = MatryoshkaReluSae(prefixes=[16], decoder_norm=norm).losses(parameters, h, PENALTY)
+        plain = ReluSae(decoder_norm=norm).losses(parameters, h, PENALTY)
+        torch.testing.assert_close(outer.sparsity, plain.sparsity)
+        torch.testing.assert_close(outer.total, plain.total)
+
+
+@pytest.mark.parametrize("kind", [partial(MatryoshkaBatchTopKSae, k=2), MatryoshkaReluSae])
+def test_prefixes_are_drawn_short_ones_more_often(kind):
+    sae = kind(prefixes=3, prefix_power=0.5)
     parameters = sae.initialise(4, 20, [torch_generator(0), torch_generator(1)])
     generator, drawn = torch_generator(0, "schedule"), []
     for _ in range(2_000):

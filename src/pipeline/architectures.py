@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from pipeline.problems import quote, show_value
 
-PENALISED = ("relu", "gated", "jumprelu", "p_annealing")
+PENALISED = ("relu", "gated", "jumprelu", "p_annealing", "matryoshka_relu")
 SELECTING = ("topk", "batchtopk", "matryoshka_batchtopk")
 BATCHED = ("batchtopk", "matryoshka_batchtopk")  # k is an average
-LINEAR = ("relu", "jumprelu", "p_annealing", *SELECTING)
+MATRYOSHKA = ("matryoshka_batchtopk", "matryoshka_relu")
+LINEAR = ("relu", "jumprelu", "p_annealing", "matryoshka_relu", *SELECTING)
 TRAINED = (*LINEAR, "gated", "matching_pursuit")
 FITTED = ("pca", "ica", "nmf", "random")
 
@@ -21,6 +22,7 @@ OWNERS = {
     "decoder_norm": LINEAR,
     "decoder": TRAINED,
     "decoder_cosine": TRAINED,
+    "decoder_bias": TRAINED,
     "initialisation": TRAINED,
     "threshold_init": ("jumprelu",),
     "bandwidth": ("jumprelu",),
@@ -33,8 +35,8 @@ OWNERS = {
     "aux_k": SELECTING,
     "dead_window": SELECTING,
     "threshold_rate": BATCHED,
-    "prefixes": ("matryoshka_batchtopk",),
-    "prefix_power": ("matryoshka_batchtopk",),
+    "prefixes": MATRYOSHKA,
+    "prefix_power": MATRYOSHKA,
     "fit_samples": FITTED,
 }
 REQUIRED = {"sparsity_penalty": "numbers from 0 to 1000", "k": "numbers above 0", "prefixes": "widths, or how many"}
@@ -88,13 +90,13 @@ def _check_sizes(sae: dict) -> Findings:
             uneven = next(value for value in values if value != round(value))
             yield path, f"is {uneven:g}: allowed are whole numbers with the architecture {architecture!r}"
     prefixes = sae.get("prefixes")
-    if architecture == "matryoshka_batchtopk" and isinstance(prefixes, list) and None not in prefixes:
+    if architecture in MATRYOSHKA and isinstance(prefixes, list) and None not in prefixes:
         if prefixes != sorted(prefixes) or prefixes[-1] != n_latents:
             yield (
                 ("prefixes",),
                 f"is {prefixes}: allowed are ascending widths that end with n_latents, {n_latents}",
             )
-    elif architecture == "matryoshka_batchtopk" and isinstance(prefixes, int) and prefixes > n_latents:
+    elif architecture in MATRYOSHKA and isinstance(prefixes, int) and prefixes > n_latents:
         yield ("prefixes",), f"is {prefixes}: allowed are integers from 1 to n_latents, {n_latents}"
 
 

@@ -105,7 +105,8 @@ def describe_fit(sae: dict) -> str:
     """How an autoencoder is trained, or what a dictionary that is not trained is fitted to."""
     if sae["architecture"] in FITTED:
         return f"fitted to {describe_values(sae['fit_samples'])} samples"
-    return describe_training(sae["training"], sae["sweep"])
+    scaled = sae["training"]["normalise_activations"] == "sqrt_d_in"
+    return describe_training(sae["training"], sae["sweep"]) + (", activations of mean length √d" if scaled else "")
 
 
 def describe_sparsity(block: dict) -> str:

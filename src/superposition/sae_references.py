@@ -13,7 +13,7 @@ from superposition.ground_truth import GroundTruth
 from superposition.matching import cosine_similarity
 from superposition.probes import probe
 from superposition.sae_coder import Coder
-from superposition.sae_directions import RECOVERED_COSINE, RECOVERED_COSINE_WIDE, Pairs, measure_unmatched
+from superposition.sae_directions import RECOVERED_COSINE, RECOVERED_COSINES, Pairs, measure_unmatched
 from superposition.sae_scores import MIN_POSITIVES, mean_of_defined, score
 from superposition.sparse_coding import pursue
 
@@ -39,6 +39,13 @@ SCORED = (
     "latent_precision",
     "latent_recall",
     "latent_f1",
+    "latent_phi",
+    "uniqueness_live",
+    "n_split",
+    "latents_per_feature",
+    "effective_latents",
+    "l0_correlation",
+    "norm_ratio",
     "auroc",
     "average_precision",
     "absorption",
@@ -70,11 +77,12 @@ def measure_references(truth: GroundTruth, n_latents: int, rng: np.random.Genera
 
 def expected_floors(n_features: int, d_in: int, n_latents: int) -> dict[str, float]:
     """The floors that have a closed form."""
+    cosines = {"n_recovered": RECOVERED_COSINE} | RECOVERED_COSINES
+    shares = {name: metrics.recovered_share_of_random(d_in, n_latents, cosine) for name, cosine in cosines.items()}
     return {
         "mmcs_truth_floor": metrics.nearest_cosine_of_random(d_in, n_latents),
         "nearest_angle_floor": metrics.nearest_angle_of_random(d_in, n_latents),
-        "n_recovered_floor": n_features * metrics.recovered_share_of_random(d_in, n_latents, RECOVERED_COSINE),
-        "n_recovered_90_floor": n_features * metrics.recovered_share_of_random(d_in, n_latents, RECOVERED_COSINE_WIDE),
+        **{f"{name}_floor": n_features * share for name, share in shares.items()},
     }
 
 

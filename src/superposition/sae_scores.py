@@ -69,6 +69,7 @@ def score(truth: GroundTruth, coder: Coder) -> Scores:
         **{f"latent_{name}": value for name, value in metrics.macro_scores(by_latent)._asdict().items()},
         **{name: mean_of_defined(values) for name, values in rankings.items()},
         "absorption": mean_of_defined(edges["absorption"]),
+        "magnitude_slope": median_of_defined(lines["magnitude_slope"]),
         "shrinkage_slope": line.slope,
         "shrinkage_intercept": line.intercept,
     }
@@ -82,6 +83,12 @@ def mean_of_defined(values: np.ndarray) -> float:
     """NaN if none is defined."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")
+
+
+def median_of_defined(values: np.ndarray) -> float:
+    """NaN if none is defined."""
+    defined = values[~np.isnan(values)]
+    return float(np.median(defined)) if len(defined) else float("nan")
 
 
 class _Counts:

@@ -40,6 +40,7 @@ def is_plain(sae: dict, architecture: Architecture) -> bool:
     return not (
         training["sparsity_warmup_steps"]
         or training["gradient_clip"] != "none"
+        or training["normalise_activations"] != "none"
         or training["decay_steps"] != "all"
         or (training["beta1"], training["beta2"]) != (BETA1, BETA2)
         or (sae["resampling"]["method"] != "none" and sae["resampling"]["reset_moments"])

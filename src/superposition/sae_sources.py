@@ -45,6 +45,18 @@ class ToyModelActivations:
         return self.distribution(n_instances).sample(batch_size, generator) @ self.W.T
 
 
+class ScaledActivations:
+    """The activations of another source, multiplied by a number, and its features and bias likewise."""
+
+    def __init__(self, source: Source, factor: float):
+        self.source, self.factor = source, factor
+        self.shared = getattr(source, "shared", True)
+        self.W, self.bias = factor * source.W, factor * source.bias
+
+    def sample(self, batch_size: int, n_instances: int, generator: torch.Generator) -> Tensor:
+        return self.factor * self.source.sample(batch_size, n_instances, generator)
+
+
 class Batches:
     """The stream of batches of one purpose: the same for an instance alone as among others.
 

@@ -17,9 +17,11 @@ from superposition.sae_control import L0Controller, warmup_factor
 from superposition.sae_history import History
 from superposition.sae_optimizer import clip_gradients, forget_moments, rate_factor
 from superposition.sae_settings import is_plain, swept_settings, tensor_of_instances, uses_controller
-from superposition.sae_sources import Batches, Source, ToyModelActivations
+from superposition.sae_sources import Batches, ScaledActivations, Source, ToyModelActivations
 from superposition.seeding import derive_seed, torch_generator
 from superposition.training import Recorder, check_finite
+
+N_SCALED = 10_000  # activations, at least, that their mean length is taken over where they are scaled
 
 
 class Activity:
@@ -85,6 +87,8 @@ def fit_saes(
         weights = architecture.weights(parameters) | {"threshold": architecture.thresholds(parameters)}
         history = History(sae, n_instances, weights)
         return parameters, history.to_table(recorder, name, seed)
+    scale = scale_of_activations(name, sae, seed, source, device)
+    source = source if scale == 1 else ScaledActivations(source, scale)
     generators = [torch_generator(seed, name, "init", i) for i in range(n_instances)]
     parameters = architecture.initialise(len(source.W), sae["n_latents"], generators, settings)
     parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
@@ -92,7 +96,8 @@ def fit_saes(
     saes.remember_decoder(architecture, parameters)
 
     def weights_and_thresholds() -> saes.Parameters:
-        return architecture.weights(parameters) | {"threshold": architecture.thresholds(parameters)}
+        own = saes.rescale(parameters, 1 / scale)
+        return architecture.weights(own) | {"threshold": architecture.thresholds(own)}
 
     history = History(sae, n_instances, weights_and_thresholds())
     resamplers = [torch_generator(seed, name, "resample", i) for i in range(n_instances)]
@@ -138,7 +143,16 @@ def fit_saes(
         )  # fmt: skip
         return parameters, history.to_table(recorder, name, seed)
     state = minimise(architecture, parameters, sae, batches, schedules, recorder, close_stretch, resample, kept, keep)
-    return parameters | state, history.to_table(recorder, name, seed)
+    return saes.rescale(parameters, 1 / scale) | state, history.to_table(recorder, name, seed)
+
+
+def scale_of_activations(name: str, sae: dict, seed: int, source: Source, device: torch.device | str) -> float:
+    """What training multiplies activations by, see `normalise_activations`: one number for all instances."""
+    if sae["training"]["normalise_activations"] == "none":
+        return 1.0
+    batch_size, generator = sae["training"]["batch_size"], torch_generator(seed, name, "scale", device=device)
+    batches = [source.sample(batch_size, 1, generator)[:, 0] for _ in range(-(-N_SCALED // batch_size))]
+    return saes.scale_to_sqrt_d_in(torch.cat(batches))
 
 
 def uses_kernel(sae: dict, architecture: saes.Architecture, source: Source, device: torch.device | str) -> bool:

@@ -26,10 +26,11 @@ from superposition.saes.gated import GatedSae
 from superposition.saes.initialisation import place_latents
 from superposition.saes.jumprelu import JumpReluSae
 from superposition.saes.matching_pursuit import MatchingPursuitSae
-from superposition.saes.matryoshka import MatryoshkaBatchTopKSae
+from superposition.saes.matryoshka import MatryoshkaBatchTopKSae, MatryoshkaReluSae
 from superposition.saes.p_annealing import PAnnealingSae
 from superposition.saes.relu import ReluSae
 from superposition.saes.resampling import resample_advanced, resample_simple
+from superposition.saes.scaling import rescale, scale_to_sqrt_d_in
 from superposition.saes.topk import BatchTopKSae, TopKSae
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Losses",
     "MatchingPursuitSae",
     "MatryoshkaBatchTopKSae",
+    "MatryoshkaReluSae",
     "PAnnealingSae",
     "Parameters",
     "ReluSae",
@@ -55,7 +57,9 @@ __all__ = [
     "remember_decoder",
     "resample_advanced",
     "resample_simple",
+    "rescale",
     "restrain_decoder",
+    "scale_to_sqrt_d_in",
 ]
 
 TRAINED: dict[str, type[Architecture]] = {
@@ -65,6 +69,7 @@ TRAINED: dict[str, type[Architecture]] = {
     "topk": TopKSae,
     "batchtopk": BatchTopKSae,
     "matryoshka_batchtopk": MatryoshkaBatchTopKSae,
+    "matryoshka_relu": MatryoshkaReluSae,
     "p_annealing": PAnnealingSae,
     "matching_pursuit": MatchingPursuitSae,
 }

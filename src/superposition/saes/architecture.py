@@ -63,6 +63,7 @@ class Architecture(SparseCode):
         decoder: "trained", "frozen" at its initial value, or "soft_frozen", with each row kept within an angle of its
             initial direction (the controls of Korznikov et al. 2026)
         decoder_cosine: the cosine of that angle
+        decoder_bias: whether b_dec is trained; otherwise it stays 0 (Sharkey et al. 2022)
     """
 
     state: ClassVar[tuple[str, ...]] = ()
@@ -71,6 +72,7 @@ class Architecture(SparseCode):
     reconstruction_loss: str = "mean"
     decoder: str = "trained"
     decoder_cosine: float = 0.8
+    decoder_bias: bool = True
 
     @abstractmethod
     def initialise(
@@ -112,6 +114,7 @@ class Architecture(SparseCode):
     def trained(self, parameters: Parameters) -> Parameters:
         """The tensors that the optimizer moves."""
         fixed = {*self.state, *self.per_instance, "W_dec_initial"} | ({"W_dec"} if self.decoder == "frozen" else set())
+        fixed |= set() if self.decoder_bias else {"b_dec"}
         return {name: tensor for name, tensor in parameters.items() if name not in fixed}
 
     def setting(self, parameters: Parameters, name: str) -> float | Tensor:

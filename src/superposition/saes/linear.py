@@ -61,7 +61,7 @@ class LinearSae(Architecture):
 
     def contribution(self, parameters: Parameters, z: Tensor) -> Tensor:
         """z_j |d_j|, the length of what each latent writes: what penalties and comparisons between latents go by."""
-        return z * self.rows(parameters).norm(dim=-1) if self.decoder_norm == "free" else z
+        return z * spread(self.rows(parameters).norm(dim=-1), z) if self.decoder_norm == "free" else z
 
     def restart_latent(
         self, parameters: Parameters, instance: int, latent: int, direction: Tensor, scale: float
