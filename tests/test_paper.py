@@ -14,7 +14,7 @@ from typst_prose import prose_of
 
 from benchmarks.run_time import publish_run
 from pipeline.configuration import load_configuration
-from scripts.present_figure import first_sentence
+from scripts.pages import describe
 from scripts.typeset_paper import typeset_paper
 from superposition.claims import CLAIMS
 from superposition.claims.judging import judge_claims
@@ -125,9 +125,9 @@ def test_every_figure_is_referred_to_in_the_section_that_draws_it():
 
 
 def test_every_caption_opens_by_saying_what_is_shown():
-    """The first sentence is the figure's alternative text, which is read without the figures before."""
+    """The opening is the figure's alternative text, which is read without the figures before."""
     for path in (PAPER / "captions").glob("*.rst"):
-        opening = first_sentence(" ".join(path.read_text().split()))
+        opening = describe(" ".join(path.read_text().split()))
         assert len(opening.split()) >= 5, path.name
         assert not opening.startswith(("As before", "The same", "As in", "Again")), path.name
 
