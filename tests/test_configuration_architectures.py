@@ -60,6 +60,10 @@ MATRYOSHKA = {"architecture": "matryoshka_batchtopk", "k": 1.5}
             "sweep.k is up to 7: allowed is up to n_latents, 5",
         ),
         (
+            {"architecture": "topk", "k": 2, "k_start": 6},
+            "k_start is 6: allowed is up to n_latents, 5",
+        ),
+        (
             MATRYOSHKA,
             "prefixes is missing: allowed are widths, or how many; the architecture 'matryoshka_batchtopk' must have"
             " it",

@@ -266,7 +266,7 @@ def test_correlated_parents_leave_trees_whole():
 # Magnitudes
 
 
-@pytest.mark.parametrize("kind", ["constant", "uniform", "rectified_normal", "log_normal"])
+@pytest.mark.parametrize("kind", ["constant", "uniform", "exponential", "rectified_normal", "log_normal"])
 def test_magnitudes_have_their_means(kind):
     std = {"std": 0.5} if kind.endswith("normal") else {}
     ends = {"first": 5, "last": 2}
@@ -274,9 +274,18 @@ def test_magnitudes_have_their_means(kind):
     x = sample(made)
     for feature, mean in enumerate([5, 4, 3, 2]):
         values = x[:, feature][x[:, feature] > 0]
-        spread = {"constant": 0, "uniform": mean / math.sqrt(3)}.get(kind, 0.5)
+        spread = {"constant": 0, "uniform": mean / math.sqrt(3), "exponential": mean}.get(kind, 0.5)
         assert float(values.mean()) == pytest.approx(mean, abs=5 * spread / math.sqrt(len(values)) + 1e-5)
         assert float(values.std()) == pytest.approx(spread, rel=0.05, abs=1e-5)
+
+
+def test_exponential_magnitudes_have_no_memory():
+    # P(x > 2 mean) = P(x > mean)^2 = e^-2
+    x = sample(make(probability=0.9, magnitude={"kind": "exponential", "mean": 3}))
+    values = x[x > 0]
+    for length in (1, 2):
+        error = 5 * math.sqrt(math.exp(-length) / len(values))
+        assert float((values > 3 * length).double().mean()) == pytest.approx(math.exp(-length), abs=error)
 
 
 def test_a_normal_magnitude_below_zero_is_absence():

@@ -70,6 +70,11 @@ def test_what_is_swept_replaces_the_single_value():
     assert autoencoder["penalty"] == "3 values from 0 to 1, linear"
 
 
+def test_the_k_that_training_begins_with_is_told():
+    _, autoencoder = configurations(autoencoder={"architecture": "topk", "k": 2, "k_start": 4})
+    assert autoencoder["penalty"].endswith("k = 2 (at first 4)")
+
+
 def test_scaled_activations_are_told():
     _, autoencoder = configurations(autoencoder={"training": {"normalise_activations": "sqrt_d_in"}})
     assert autoencoder["training"].endswith("steps of 64, activations of mean length √d")

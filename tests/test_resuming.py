@@ -31,7 +31,7 @@ SAES = {
     "steered": sae(
         architecture="jumprelu", training=STEPS | {"control_strength": 0.01, "sparsity_warmup_steps": 20}, target_l0=2
     ),
-    "batchtopk": sae(architecture="batchtopk", k=2, sparsity_penalty=None, training=STEPS),
+    "batchtopk": sae(architecture="batchtopk", k=2, k_start=4, sparsity_penalty=None, training=STEPS),
     "matryoshka": sae(architecture="matryoshka_batchtopk", k=2, prefixes=[2, 5], sparsity_penalty=None, training=STEPS),
     "matryoshka_relu": sae(
         architecture="matryoshka_relu", prefixes=3, training=STEPS | {"normalise_activations": "sqrt_d_in"}

@@ -36,6 +36,7 @@ TOOLS = {  # architecture, what is swept, what else is changed
     "frozen": ("topk", {"k": [2, 3]}, {"decoder": "frozen", "training": CLIPPED}),
     "soft_frozen": ("relu", {"learning_rate": [0.05, 0.1]}, {"decoder": "soft_frozen", "decoder_cosine": 0.95}),
     "scaled": ("batchtopk", {"k": [1.5, 2.5]}, {"training": {"normalise_activations": "sqrt_d_in"}}),
+    "k_start": ("batchtopk", {"k": [1.5, 2.5]}, {"k_start": 6}),
     "aux_k": ("topk", {"k": [1, 2]}, {"dead_window": 1, "aux_coefficient": 1.0, "n_latents": 32}),
 }
 

@@ -129,6 +129,30 @@ def test_both_modes_agree_after_training():
     assert parameters["threshold"].isfinite().all()
 
 
+# Annealing of k
+
+
+@pytest.mark.parametrize("kind", [TopKSae, BatchTopKSae, partial(MatryoshkaBatchTopKSae, prefixes=[8])])
+def test_k_falls_along_a_line(kind):
+    sae = kind(k=2, k_start=6, k_anneal_end=0.5)
+    parameters = sae.initialise(8, 8, [torch_generator(0)]) | {"b_enc": torch.full((1, 8), 100.0)}  # all would fire
+    h, fired = torch.randn(32, 1, 8, generator=torch_generator(1)), []
+    for done in (0.0, 0.125, 0.25, 0.5, 0.9):
+        sae.begin_step(parameters, done, torch_generator(2))
+        fired.append(sae.losses(parameters, h, PENALTY).active.sum(-1).float().mean().item())
+    assert fired == [6, 5, 4, 2, 2]
+
+
+def test_encoding_knows_no_annealing():
+    annealed = block("topk", sweep={"k": [2, 3]}, k_start=8, k_anneal_end=1.0, training={"steps": 3})
+    parameters, _ = fit(annealed)
+    parameters["b_enc"] += 100.0
+    z = saes.make_architecture(annealed).encode(parameters, held_out(2))
+    assert ((z > 0).sum(-1) == torch.tensor([2, 3])).all()
+    plain, _ = fit(block("topk", sweep={"k": [2, 3]}, training={"steps": 3}))
+    assert not torch.equal(plain["W_enc"], parameters["W_enc"])
+
+
 # Matryoshka
 
 

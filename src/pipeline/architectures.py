@@ -17,6 +17,8 @@ OWNERS = {
     "sparsity_penalty": PENALISED,
     "target_l0": PENALISED,
     "k": (*SELECTING, "matching_pursuit", *FITTED),
+    "k_start": SELECTING,
+    "k_anneal_end": SELECTING,
     "reconstruction_loss": TRAINED,
     "tied": LINEAR,
     "decoder_norm": LINEAR,
@@ -89,6 +91,8 @@ def _check_sizes(sae: dict) -> Findings:
         elif key == "k" and architecture not in BATCHED and any(value != round(value) for value in values):
             uneven = next(value for value in values if value != round(value))
             yield path, f"is {uneven:g}: allowed are whole numbers with the architecture {architecture!r}"
+    if architecture in SELECTING and isinstance(sae["k_start"], (int, float)) and sae["k_start"] > n_latents:
+        yield ("k_start",), f"is {sae['k_start']:g}: allowed is up to n_latents, {n_latents}"
     prefixes = sae.get("prefixes")
     if architecture in MATRYOSHKA and isinstance(prefixes, list) and None not in prefixes:
         if prefixes != sorted(prefixes) or prefixes[-1] != n_latents:

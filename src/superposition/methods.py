@@ -113,7 +113,10 @@ def describe_sparsity(block: dict) -> str:
     """The penalty, or the number of active latents where that is fixed or steered towards."""
     values = block | block["sweep"]
     texts = [describe_values(values["sparsity_penalty"])] if "sparsity_penalty" in values else []
-    texts += [f"k = {describe_values(values['k'])}"] if "k" in values else []
+    if "k" in values:
+        start = values.get("k_start", "none")
+        first = "" if start == "none" else f" (at first {describe_values(start)})"
+        texts.append(f"k = {describe_values(values['k'])}{first}")
     texts += (
         [f"steered to L0 = {describe_values(values['target_l0'])}"] if values.get("target_l0", "none") != "none" else []
     )

@@ -16,12 +16,12 @@ TINY = 2.0**-25  # keeps quantiles off 0 and 1, where a normal number is infinit
 class Magnitudes(TensorFields):
     """Distributions of positive values, one per feature.
 
-    constant is the mean; uniform is U[0, 2 mean); rectified_normal is max(0, N(mean, std^2)), of which the values above
-    0 are drawn here, and the zeros are counted as absence (`positive_share`); log_normal has that mean and standard
-    deviation.
+    constant is the mean; uniform is U[0, 2 mean); exponential has that mean; rectified_normal is max(0, N(mean,
+    std^2)), of which the values above 0 are drawn here, and the zeros are counted as absence (`positive_share`);
+    log_normal has that mean and standard deviation.
 
     Attributes:
-        kind: constant, uniform, rectified_normal or log_normal
+        kind: constant, uniform, exponential, rectified_normal or log_normal
         mean, std: (n_features,); std is 0 where the kind has none
     """
 
@@ -53,6 +53,8 @@ class Magnitudes(TensorFields):
                 return mean.expand_as(quantile)
             case "uniform":
                 return 2 * mean * quantile
+            case "exponential":
+                return -mean * torch.log1p(-quantile)
             case "rectified_normal":
                 share = self.positive_share[features].to(quantile)
                 normal = -ndtri((share * (1 - quantile)).clamp(max=1 - 2 * TINY))

@@ -20,26 +20,47 @@ class TopKSae(AuxiliarySae):
 
     Args:
         k: active latents per sample
+        k_start: those with which training begins, from where they change to k along a line; "none" is k
+        k_anneal_end: share of training after which they are k
+
+    State: where k is annealed, unannealed (instances,), the share of the way from k_start to k that is yet to come.
     """
 
+    state: ClassVar[tuple[str, ...]] = (*AuxiliarySae.state, "unannealed")
     per_instance: ClassVar[tuple[str, ...]] = ("k",)
 
     k: float
+    k_start: float | str = "none"
+    k_anneal_end: float = 0.5
 
-    def counts(self, parameters: Parameters, factor: int = 1) -> list[int]:
-        """k times `factor`, rounded, of every instance."""
+    def initialise(
+        self, d_in: int, n_latents: int, generators: list[torch.Generator], settings: Parameters | None = None
+    ) -> Parameters:
+        state = {} if self.k_start == "none" else {"unannealed": torch.ones(len(generators))}
+        return super().initialise(d_in, n_latents, generators, settings) | state
+
+    def begin_step(self, parameters: Parameters, done: float, generator: torch.Generator) -> None:
+        super().begin_step(parameters, done, generator)
+        if self.k_start != "none":
+            parameters["unannealed"].fill_(max(0.0, 1 - done / self.k_anneal_end))
+
+    def counts(self, parameters: Parameters, factor: int = 1, training: bool = False) -> list[int]:
+        """k times `factor`, rounded, of every instance; in training, of the k that is due."""
         k = self.setting(parameters, "k")
         k = k[:, 0].tolist() if isinstance(k, Tensor) else [k] * len(parameters["b_dec"])
+        if training and self.k_start != "none":
+            left = parameters["unannealed"].tolist()
+            k = [each + (self.k_start - each) * share for each, share in zip(k, left, strict=True)]
         return [round(each * factor) for each in k]
 
     def activation(self, parameters: Parameters, h: Tensor) -> Tensor:
         """All of ReLU((h - b_dec) W_enc + b_enc)."""
         return torch.relu(self.pre_activation(parameters, h))
 
-    def select(self, parameters: Parameters, activation: Tensor) -> Tensor:
-        """(batch, instances, n_latents) bool: which are kept of a batch of activations."""
+    def select(self, parameters: Parameters, activation: Tensor, training: bool = False) -> Tensor:
+        """(batch, instances, n_latents) bool: which are kept of a batch of activations, see `counts`."""
         scores = self.contribution(parameters, activation).detach().transpose(0, 1)
-        return keep_largest(scores, self.counts(parameters)).transpose(0, 1)
+        return keep_largest(scores, self.counts(parameters, training=training)).transpose(0, 1)
 
     def encode(self, parameters: Parameters, h: Tensor) -> Tensor:
         activation = self.activation(parameters, h)
@@ -54,7 +75,7 @@ class TopKSae(AuxiliarySae):
         """mean_d (h - h')^2 plus the auxiliary loss, averaged over the batch; the penalty has no part in it."""
         pre = self.pre_activation(parameters, h)
         activation = torch.relu(pre)
-        z = activation * self.select(parameters, activation)
+        z = activation * self.select(parameters, activation, training=True)
         reconstruction, h_hat = self.reconstruction_losses(parameters, h, z)
         total = reconstruction + self.auxiliary_loss(parameters, h, h_hat, pre)
         return Losses(reconstruction, torch.zeros_like(reconstruction), total, (z > 0).detach(), z.detach())
@@ -87,9 +108,9 @@ class BatchTopKSae(TopKSae):
         state = {"threshold": torch.full((len(generators),), torch.nan)}
         return super().initialise(d_in, n_latents, generators, settings) | state
 
-    def select(self, parameters: Parameters, activation: Tensor) -> Tensor:
+    def select(self, parameters: Parameters, activation: Tensor, training: bool = False) -> Tensor:
         scores = self.contribution(parameters, activation).detach().transpose(0, 1)
-        counts = self.counts(parameters, factor=scores.shape[1])
+        counts = self.counts(parameters, factor=scores.shape[1], training=training)
         return keep_largest(scores.flatten(1)[:, None], counts).view(scores.shape).transpose(0, 1)
 
     def encode(self, parameters: Parameters, h: Tensor, mode: str = "threshold") -> Tensor:
