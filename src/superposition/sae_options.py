@@ -6,12 +6,23 @@ from superposition.reporting import describe_values
 # text for each value. Swept values stand in the place of the single one.
 OPTIONS = (
     ("instance", "lowest_loss", "instance {} of the toy model"),
+    ("k_start", "none", "k falls from {}"),
+    ("k_anneal_end", 0.5, "up to {} of training"),
     ("reconstruction_loss", "mean", {"sum": "error summed over dimensions"}),
     ("tied", "auto", {True: "tied", False: "untied"}),
     ("decoder_norm", "auto", {"unit": "unit rows", "projected": "unit rows, projected gradient", "free": "free rows"}),
     ("decoder", "trained", {"frozen": "decoder frozen", "soft_frozen": "decoder soft-frozen"}),
     ("decoder_cosine", 0.8, "within a cosine of {}"),
-    ("initialisation.method", "uniform", {"transposed": "encoder starts as transpose", "truth": "starts at the truth"}),
+    ("decoder_bias", True, {False: "no decoder bias"}),
+    (
+        "initialisation.method",
+        "uniform",
+        {
+            "transposed": "encoder starts as transpose",
+            "truth": "starts at the truth",
+            "orthogonal": "decoder starts orthogonal",
+        },
+    ),
     ("initialisation.norm", 1.0, "initial norm {}"),
     ("initialisation.noise", 0.0, "initial noise {}"),
     ("threshold_init", 0.1, "initial threshold {}"),
@@ -34,6 +45,7 @@ OPTIONS = (
     ("training.beta2", 0.999, "β₂ = {}"),
     ("training.gradient_clip", "none", "gradient clipped at {}"),
     ("training.sparsity_warmup_steps", 0, "penalty rises over {} steps"),
+    ("training.normalise_activations", "none", {"sqrt_d_in": "activations scaled to a mean length of √d"}),
     ("training.control_strength", 0.0003, "control strength {}"),
 )
 
