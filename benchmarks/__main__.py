@@ -106,11 +106,11 @@ def write(table: pd.DataFrame, scaling: pd.DataFrame, machine: dict, results: Pa
     tables = {"benchmark": table} if scaling.empty else {"benchmark": table, "scaling": scaling}
     for name, frame in tables.items():
         save_table(frame, results / f"{name}{suffix}.parquet", schemas[name] | {"table": name}, origin)
-    drawn = {"benchmark": figures.draw_speedups(table)}
+    drawn = {"speedups": figures.draw_speedups(table)}
     if not scaling.empty:
-        drawn["benchmark_scaling"] = figures.draw_scaling(scaling)
+        drawn["scaling"] = figures.draw_scaling(scaling)
     for name, figure in drawn.items():
-        path = results / "figures" / f"{name}{suffix}"
+        path = results / "benchmark" / f"{name}{suffix}"
         save_figure(figure, path.with_suffix(".pdf"), path.with_suffix(".png"), origin)
 
 

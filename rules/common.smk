@@ -43,7 +43,9 @@ except ConfigurationError as error:
     stop(error)
 
 
-UNRECORDED = None if {"--touch", "-t"} & {*sys.argv} else find_unrecorded(Path.cwd())
+# A Snakemake that runs one job of a cluster leaves the records to the one that sent the job.
+ADOPTING = bool({"--touch", "-t"} & {*sys.argv})
+UNRECORDED = None if ADOPTING or workflow.remote_exec else find_unrecorded(Path.cwd())
 if UNRECORDED:
     stop(
         f"{UNRECORDED}: has no record in .snakemake/metadata, so it cannot be held against the configuration; allowed are"

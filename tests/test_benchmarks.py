@@ -58,9 +58,9 @@ def test_the_quick_benchmark_writes_tables_and_figures(tmp_path, capsys):
     assert ready["ratio"].between(ready["ratio_low"], ready["ratio_high"]).all()
     np.testing.assert_allclose(ready["roofline_share"] * ready["roofline_gflops"], ready["gflops"])
     assert {"instances", "features", "hidden", "steps", "seeds"} <= set(scaling["size"])
-    for name in ("benchmark", "benchmark_scaling"):
+    for name in ("speedups", "scaling"):
         for ending in ("pdf", "png"):
-            assert (tmp_path / "figures" / f"{name}.{ending}").stat().st_size > 5000
+            assert (tmp_path / "benchmark" / f"{name}.{ending}").stat().st_size > 5000
     printed = capsys.readouterr().out
     assert printed.count(NO_ENGINE) == 2 * table["ours_steps_per_s"].isna().sum()
     assert printed.count("same loss") == len(ready)

@@ -20,6 +20,7 @@ def record(name, kind="metadata"):
     [
         ([], None),
         ([".snakemake/log/1.log", "results/.gitkeep", "results/logs/train/0.log"], None),
+        (["results/benchmark.parquet", "results/scaling_cuda.parquet", "results/benchmark/speedups.png"], None),
         ([RESULT], RESULT),
         ([RESULT, ".snakemake/locks/0.input.lock", ".snakemake/run.lock"], RESULT),
         ([RESULT, record(RESULT)], None),

@@ -4,7 +4,8 @@ import os
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-MADE_OTHERWISE = ("logs", "checkpoints", "benchmark.parquet", "report.html")  # by no rule, or not as its output
+# How the names of what no rule makes begin
+MADE_OTHERWISE = ("logs", "checkpoints", "benchmark", "scaling", "report.html")
 
 
 def find_unrecorded(folder: str | Path) -> Path | None:
@@ -15,7 +16,8 @@ def find_unrecorded(folder: str | Path) -> Path | None:
     folder = Path(folder)
     for path in sorted((folder / "results").rglob("*")):
         name = path.relative_to(folder)
-        if name.parts[1] in MADE_OTHERWISE or any(part.startswith(".") for part in name.parts) or not path.is_file():
+        hidden = any(part.startswith(".") for part in name.parts)
+        if hidden or name.parts[1].startswith(MADE_OTHERWISE) or not path.is_file():
             continue
         records = folder / ".snakemake"
         if not any((records / kind / _encode(name, records)).is_file() for kind in ("metadata", "incomplete")):
