@@ -295,6 +295,9 @@ def mutations(draw, config):
     return path, draw(st.sampled_from(["replace", "remove", "rename", "add"])), draw(KEYS), draw(JUNK)
 
 
+NO_PLACE = (KeyError, IndexError, TypeError, AttributeError)  # an earlier change took it away, or there is none
+
+
 def mutate(config, path, how, key, junk):
     """A copy with what is at the path replaced, removed, renamed, or given one more entry."""
     if how == "replace":
@@ -310,9 +313,7 @@ def mutate(config, path, how, key, junk):
 
 def mutate_all(config, changes):
     for change in changes:
-        with contextlib.suppress(
-            KeyError, IndexError, TypeError
-        ):  # an earlier one took the place away, or there is none
+        with contextlib.suppress(*NO_PLACE):
             config = mutate(config, *change)
     return config
 
@@ -329,7 +330,7 @@ def broken(draw, bases=EXCERPTS):
     breakage, others = draw(breakages(config)), draw(st.lists(mutations(config), max_size=2))
     try:
         return mutate(mutate_all(config, others), *breakage)
-    except (KeyError, IndexError, TypeError):  # another has taken the place away
+    except NO_PLACE:
         return mutate(config, *breakage)
 
 

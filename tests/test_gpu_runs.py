@@ -28,7 +28,7 @@ sys.modules["torch"] = SimpleNamespace(cuda=cuda)
 from scripts.command_line import run
 from superposition.devices import claim_device
 
-def train_toy_models(spec, weights, history, gpus):
+def train_toy_models(spec, weights, history, checkpoint, gpus):
     with claim_device(gpus) as device:
         begin = time.time()
         time.sleep(1.5)
@@ -36,7 +36,7 @@ def train_toy_models(spec, weights, history, gpus):
     Path(history).touch()
 
 if __name__ == "__main__":
-    run(train_toy_models, files=["weights", "history"], gpu=True)
+    run(train_toy_models, files=["weights", "history", "checkpoint"], gpu=True)
 """
 
 

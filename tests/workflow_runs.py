@@ -106,7 +106,11 @@ class Project:
 
     def list_results(self) -> list[str]:
         """All that lies under results but the logs, hidden files included, relative to it."""
-        paths = [path.relative_to(self.results) for path in self.results.rglob("*") if path.is_file()]
+        paths = [
+            Path(folder, name).relative_to(self.results)
+            for folder, _, names in os.walk(self.results)  # which, unlike rglob, bears folders that a run takes away
+            for name in names
+        ]
         return sorted(str(path) for path in paths if path.parts[0] not in ("logs", ".gitkeep"))
 
     def copy(self, folder: Path) -> "Project":

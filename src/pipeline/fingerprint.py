@@ -138,28 +138,39 @@ def hash_tree(tree: ast.AST) -> str:
     `ast.dump` differs between versions of Python, so nodes are written out here: type, then the fields that are set,
     by name. None is left out as a field but kept in a list, where {**a, "b": c} has it in the place of a key.
     """
-    digest = hashlib.sha256()
+    lines: list[str] = []
     pending: list = [tree]
     while pending:  # a stack, since an expression may be nested more deeply than Python recurses
         item = pending.pop()
         if isinstance(item, _Token):
-            digest.update(f"{item}\n".encode())
+            lines.append(item)
         elif isinstance(item, ast.AST):
-            digest.update(f"{type(item).__name__}(\n".encode())
-            pending.append(_Token(")"))
-            for name in sorted(set(item._fields) - SILENT_FIELDS, reverse=True):
+            opening, fields = _layout(type(item))
+            lines.append(opening)
+            pending.append(_END_OF_NODE)
+            for name, token in fields:
                 value = _field(item, name)
                 if value is not None and value != []:
-                    pending += [value, _Token(f"{name}=")]
+                    pending += (value, token)
         elif isinstance(item, list):
-            pending += [_Token("]"), *reversed(item), _Token("[")]
+            pending += [_END_OF_LIST, *reversed(item), _START_OF_LIST]
         else:
-            digest.update(f"{type(item).__name__} {_spell(item)}\n".encode())
-    return digest.hexdigest()
+            lines.append(f"{type(item).__name__} {_spell(item)}")
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
 
 class _Token(str):
     """Goes into the hash as it is, unlike a text of the source."""
+
+
+_END_OF_NODE, _START_OF_LIST, _END_OF_LIST = _Token(")"), _Token("["), _Token("]")
+
+
+@functools.cache
+def _layout(kind: type[ast.AST]) -> tuple[str, list[tuple[str, _Token]]]:
+    """How a node of a kind begins, and its fields as they go onto the stack: the last by name first."""
+    names = sorted(set(kind._fields) - SILENT_FIELDS, reverse=True)
+    return f"{kind.__name__}(", [(name, _Token(f"{name}=")) for name in names]
 
 
 def _field(node: ast.AST, name: str) -> object:

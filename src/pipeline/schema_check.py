@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from pipeline.problems import Index, Problem, quote, show_value, suggest
+from pipeline.yaml_files import load_yaml
 
 ANNOTATIONS = {"$schema", "$defs", "title", "description", "unit", "allowed", "default"}
 KEYWORDS = {
@@ -35,7 +36,7 @@ CONVERT = {
 @functools.cache
 def load_schema(path: str | Path) -> dict:
     """The schema with every `$ref` replaced by what it refers to; ValueError on a keyword that is not read here."""
-    schema = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    schema = load_yaml(path)
     return _expand(schema, schema.get("$defs", {}))
 
 

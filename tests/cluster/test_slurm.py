@@ -122,7 +122,8 @@ def test_a_silent_slurm_is_waited_for(profile, workload, local_run):
     assert (workload.count("start"), workload.count("end")) == (1, 1)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.long
+@pytest.mark.parametrize("profile", ["cluster-generic", "slurm"])
 def test_a_killed_controller_is_followed_by_one_that_writes_nothing_twice(profile, workload, local_run):
     workload.set_seconds(20)
     workload.start(profile).kill_after(lambda: workload.wait_for("start", 2))

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import trapezoid
 from scipy.special import betainc
 
 from superposition.matching import cosine_similarity
@@ -54,13 +53,13 @@ def share_below(cosine: ArrayLike, d: int) -> np.ndarray:
 def nearest_cosine_of_random(d: int, n_latents: int) -> float:
     """Expected mmcs_truth of random directions: E max of n_latents cosines, 1 - integral of F(t)^n_latents over t."""
     angles = np.linspace(0, np.pi, N_ANGLES)
-    return float(1 - trapezoid(share_below(np.cos(angles), d) ** n_latents * np.sin(angles), angles))
+    return float(1 - np.trapezoid(share_below(np.cos(angles), d) ** n_latents * np.sin(angles), angles))
 
 
 def nearest_angle_of_random(d: int, n_latents: int) -> float:
     """Expected nearest angle of random directions, in degrees."""
     angles = np.linspace(0, np.pi, N_ANGLES)
-    return float(np.degrees(trapezoid(share_below(np.cos(angles), d) ** n_latents, angles)))
+    return float(np.degrees(np.trapezoid(share_below(np.cos(angles), d) ** n_latents, angles)))
 
 
 def recovered_share_of_random(d: int, n_latents: int, threshold: float) -> float:

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import linregress
 
 from superposition.metrics.checks import NAN
 
@@ -26,5 +25,5 @@ def fit_magnitude_line(magnitude: ArrayLike, activation: ArrayLike, mask: ArrayL
     magnitude, activation = (np.asarray(values, dtype=np.float64)[mask] for values in (magnitude, activation))
     if len(magnitude) < MIN_LINE_POINTS or np.ptp(magnitude) == 0:
         return MagnitudeLine(NAN, NAN)
-    line = linregress(magnitude, activation)
-    return MagnitudeLine(float(line.slope), float(line.intercept))
+    slope, intercept = np.polyfit(magnitude, activation, deg=1)
+    return MagnitudeLine(float(slope), float(intercept))
