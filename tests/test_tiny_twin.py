@@ -21,7 +21,7 @@ WILDCARDS = {
     "{dictionary}": "dictionaries",
 }
 FEW_SAMPLES = 10_000  # held-out samples of one swept value
-LONGEST_RUN = 1800  # seconds; there is a start of Python for each of some hundred jobs
+LONGEST_RUN = 3600  # seconds, beside other work; there is a start of Python for each of some hundred jobs
 
 
 @pytest.mark.parametrize("section", ["toy_models", "saes", "finite_data", "dictionaries"])

@@ -30,7 +30,7 @@ SMALL = {
     "finite_data": ["arena_few_samples", "arena_many_samples"],
     "dictionaries": ["absorption", "feature_tree"],
 }
-LONGEST_RUN = 600  # seconds; a run that takes longer hangs
+LONGEST_RUN = 1500  # seconds; a run that takes longer hangs
 NOTICES = ("Using workflow specific profile", "Config file ")  # what Snakemake says to standard error when all is well
 AUTHOR = {
     f"GIT_{role}_{key}": value
