@@ -1,6 +1,7 @@
 """YAML files are read, or refused in one line that names the file and the place."""
 
 import pytest
+import yaml
 from configurations import ROOT
 
 from pipeline.yaml_files import ConfigurationError, find_duplicate_keys, load_yaml
@@ -66,6 +67,7 @@ def test_a_key_that_is_given_twice_is_found(tmp_path, text, lines):
         ("a: !!timestamp x", ": a value is not what it looks like or is tagged as ("),
         (f"a: {'9' * 5000}", ": a value is not what it looks like or is tagged as (Exceeds the limit (4300 digits)"),
         ("[" * 5000, ": nested too deeply to be a configuration"),
+        ("[" * 100_000, ": nested too deeply to be a configuration"),  # ends the process in PyYAML's loader in C
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_in_one_line(tmp_path, text, said):
@@ -85,3 +87,12 @@ def test_a_missing_file(tmp_path, read):
 
 def test_the_papers_configuration_repeats_no_key():
     assert find_duplicate_keys(ROOT / "config.yaml") == []
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "tests/config.yaml", "schemas/config.schema.yaml"])
+def test_without_the_loader_in_c_the_same_is_read(name, monkeypatch):
+    if not hasattr(yaml, "CSafeLoader"):
+        pytest.skip("PyYAML has no loader in C here")
+    with_c = load_yaml(ROOT / name)
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    assert load_yaml(ROOT / name) == with_c == yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
