@@ -67,7 +67,10 @@ def test_a_key_that_is_given_twice_is_found(tmp_path, text, lines):
         ("a: !!timestamp x", ": a value is not what it looks like or is tagged as ("),
         (f"a: {'9' * 5000}", ": a value is not what it looks like or is tagged as (Exceeds the limit (4300 digits)"),
         ("[" * 5000, ": nested too deeply to be a configuration"),
-        ("[" * 100_000, ": nested too deeply to be a configuration"),  # ends the process in PyYAML's loader in C
+        (
+            "[" * 100_000 + "]" * 100_000,
+            ": nested too deeply to be a configuration",
+        ),  # ends the process in PyYAML's loader in C
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_in_one_line(tmp_path, text, said):
