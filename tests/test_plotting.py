@@ -152,3 +152,15 @@ def test_titles_that_begin_alike_are_joined():
     assert plotting.title_of({0: by_name[0], 1: by_name[1]}) == "Ten features, few samples and many samples"
     assert plotting.title_of(by_name) == "Ten features, few samples; Ten features, many samples; Others"
     assert plotting.title_of({0: by_name[0]}) == "Ten features, few samples"
+
+
+@pytest.mark.parametrize(
+    ("titles", "joined"),
+    [
+        (["Six features", "Ten features"], "Six features and ten features"),
+        (["Ten, dense", "Ten, Rare", "Ten, ReLU"], "Ten, dense, rare and ReLU"),
+        (["Gated", "TopK", "ReLU"], "Gated, TopK and ReLU"),
+    ],
+)
+def test_joined_titles_read_as_one_sentence(titles, joined):
+    assert plotting.title_of({title: {"title": title} for title in titles}) == joined

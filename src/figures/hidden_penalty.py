@@ -16,7 +16,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         models = tables["models"]
         penalties = np.sort(models["hidden_penalty"].unique())
         models = models.assign(place=np.searchsorted(penalties, models["hidden_penalty"]))
-        figure = make_figure(height=2.6)
+        figure = make_figure(height=2.8)
         left, middle, right = figure.subplots(1, 3)
         set_title(figure, title_of(experiments))
         draw_points(left, models, "n_represented", REPRESENTED, "represented")
@@ -28,7 +28,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         draw_points(middle, models, "basis_alignment", INK)
         rotated = models.groupby("place")["rotated_alignment"].mean()
         middle.plot(rotated.index, rotated, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)))
-        middle.set(ylabel="alignment with the hidden units")
+        middle.set(ylabel="alignment with hidden units")
         base = models.loc[models["place"] == 0].groupby("seed")["loss"].mean()
         draw_points(right, models.assign(ratio=models["loss"] / models["seed"].map(base)), "ratio", INK)
         right.set(ylabel="error, relative to no penalty")

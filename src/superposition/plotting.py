@@ -96,8 +96,16 @@ def title_of(experiments: dict[str, dict]) -> str:
     """The titles of the configuration blocks that a figure shows; what all say before their last comma is said once."""
     titles = [block["title"].rpartition(", ") for block in experiments.values()]
     if len(titles) > 1 and len({head for head, _, _ in titles}) == 1:
-        return "".join(titles[0][:2]) + " and ".join(tail for _, _, tail in titles)
+        first, *others = [tail for _, _, tail in titles]
+        *before, last = [first, *map(continue_sentence, others)]
+        return "".join(titles[0][:2]) + f"{', '.join(before)} and {last}"
     return "; ".join(map("".join, titles))
+
+
+def continue_sentence(title: str) -> str:
+    """Without the capital of its first word, unless the word is a name such as ReLU."""
+    word = title.split(" ", 1)[0]
+    return title[:1].lower() + title[1:] if word.istitle() else title
 
 
 def split_rows(figure: Figure, titles: Iterable[str], columns: int) -> list[tuple[SubFigure, np.ndarray]]:
