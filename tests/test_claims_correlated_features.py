@@ -7,10 +7,11 @@ from builders import CONFIG
 from claim_checks import check_reproduced, list_parts
 from claim_tables import change
 
-from superposition.claims.correlated_features import CLAIMS
+from superposition.claims import correlated_features, local_bases
 from superposition.claims.judging import judge_claims
 from superposition.runs import expand_sweep
 
+CLAIMS = [*correlated_features.CLAIMS, *local_bases.CLAIMS]
 EXPERIMENTS = {*CONFIG["toy_models"]}
 NAMES = sorted({name for claim in CLAIMS for name in claim.experiments})
 COLLAPSED = {0.02: 0, 0.05: 1, 0.1: 1, 0.15: 2, 0.2: 2, 0.3: 2, 0.5: 3, 0.7: 3, 0.9: 3}  # of the best model

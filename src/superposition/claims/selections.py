@@ -78,3 +78,13 @@ def correlate(rows: pd.DataFrame, x: str, y: str, method: Callable = spearmanr) 
         defined = len(own) > 2 and own[x].nunique() > 1 and own[y].nunique() > 1
         values[seed] = float(method(own[x], own[y]).statistic) if defined else math.nan
     return pd.Series(values, dtype=float)
+
+
+def one_per_seed(rows: pd.DataFrame, column: str, statistic: str) -> pd.Series:
+    """Over seeds, `statistic` of a column; NaN at no seed, since a column of the table is never empty there."""
+    return rows.groupby("seed")[column].agg(statistic)
+
+
+def within(table: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
+    """The rows whose feature probability lies in [low, high], up to rounding."""
+    return table[table["feature_probability"].between(low - 1e-9, high + 1e-9)]
