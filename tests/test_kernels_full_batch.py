@@ -11,7 +11,8 @@ from superposition import finite_data, toy_models
 from superposition.features import SparseSamples
 from superposition.finite_data import full_batch_loss, loss_factor, sample_data, to_dense
 from superposition.kernels.full_batch import TrainingState, add_gradient, advance, evaluate_loss, minimise_full_batch
-from superposition.kernels.linear_regions import POINTS, workspace
+from superposition.kernels.linear_regions import FEW, GROUP, POINTS, workspace
+from superposition.kernels.sparse_data import arrange, empty_points
 from superposition.progress import Progress
 from superposition.training import DivergenceError, Recorder
 
@@ -23,7 +24,10 @@ def gradient_of_kernel(theta, data, sort=True):
     grad_h, u = np.empty((n_points, size - 1), np.float32), np.empty((n_points, size), np.float32)
     arrays = data.values.numpy(), data.features.numpy(), data.offsets[0].numpy()
     room = workspace(size - 1, n_features)
-    loss = add_gradient(theta, arrays, order, sort, gradient, grad_h, u, np.empty(n_features, np.float32), room)
+    arranged = empty_points(len(data.values), n_points)
+    arrange(*arrays, order, arranged)
+    active = np.empty(n_features, np.float32)
+    loss = add_gradient(theta, arrays, arranged, order, sort, gradient, grad_h, u, active, room)
     return loss, gradient
 
 
@@ -40,8 +44,13 @@ def random_theta(n_hidden, n_features, seed=0):
     return (rng.standard_normal((n_hidden + 1, n_features)) * 0.5).astype(np.float32)
 
 
-# Points less than, equal to and no multiple of a tile's; features no multiple of a vector's, a tile's or four.
-@pytest.mark.parametrize(("n_features", "n_points"), [(1, 1), (7, 3), (33, POINTS), (300, 131), (513, 2 * POINTS + 5)])
+# Points less than, equal to and no multiple of a tile's, one group of them, and several with some tiles left over;
+# features no multiple of a vector's, a tile's or four.
+SIZES = [(1, 1), (7, 3), (33, POINTS), (300, 131), (513, 2 * POINTS + 5)]
+GROUPED = [(300, (FEW + 1) * POINTS - 7), (70, (2 * GROUP + 3) * POINTS + 1)]
+
+
+@pytest.mark.parametrize(("n_features", "n_points"), SIZES + GROUPED)
 @pytest.mark.parametrize("n_hidden", [1, 2, 3, 5, 20])
 @pytest.mark.parametrize("bias", [-1.0, 0.0, 1.0])
 def test_gradient(n_features, n_points, n_hidden, bias):

@@ -20,34 +20,44 @@ from superposition.finite_data import check_data, loss_factor
 from superposition.kernels.adam import pack, unpack, update, update_factors
 from superposition.kernels.compilation import call, jit
 from superposition.kernels.linear_regions import POINTS, add_dense_part, sort_into_tiles, workspace
-from superposition.kernels.plane import add_data_terms_in_plane
-from superposition.kernels.sparse_data import add_data_terms, encode
+from superposition.kernels.plane import add_data_terms_in_plane, encode_in_plane
+from superposition.kernels.sparse_data import add_data_terms, arrange, empty_points, encode
 from superposition.training import Recorder, check_finite
 
 SORT_EVERY = 64  # steps; points move slowly, and where they are decides only how fast a step is
 
 
 @jit
-def add_gradient(theta, data, order, sort, gradient, grad_h, u, active, room):
+def encode_points(theta, arranged, u):
+    """u[t] = (W x_t, 1)"""
+    if len(theta) == 3:
+        encode_in_plane(theta, *arranged, u)
+    else:
+        encode(theta, *arranged, u)
+
+
+@jit
+def add_gradient(theta, data, arranged, order, sort, gradient, grad_h, u, active, room):
     """Add half the gradient of sum_ti (x_ti - x'_ti)^2 to `gradient`, which is zero; returns the sum.
 
     Args:
         theta, gradient: (n_hidden + 1, n_features), W above b_final
-        data: values, features and offsets of the non-zeros, see SparseSamples; order: see TrainingState
+        data: values, features and offsets of the non-zeros, see SparseSamples
+        arranged: the same in `order`, see TrainingState and sparse_data.arrange
         sort: whether to renew the order
         grad_h, u: room for (points, n_hidden) and (points, n_hidden + 1)
         active: see add_data_terms; room: see workspace
     """
-    values, features, offsets = data
-    encode(theta, values, features, offsets, order, u)
+    encode_points(theta, arranged, u)
     if sort and len(order) > POINTS:
         sort_into_tiles(u, order)
-        encode(theta, values, features, offsets, order, u)
+        arrange(*data, order, arranged)
+        encode_points(theta, arranged, u)
     grad_h[:] = 0
     loss = add_dense_part(theta, u, gradient, grad_h, room)
     if len(theta) == 3:
-        return loss + add_data_terms_in_plane(theta, values, features, offsets, order, u, gradient, grad_h, active)
-    return loss + add_data_terms(theta, values, features, offsets, order, u, gradient, grad_h, active)
+        return loss + add_data_terms_in_plane(theta, *arranged, u, gradient, grad_h, active)
+    return loss + add_data_terms(theta, *arranged, u, gradient, grad_h, active)
 
 
 @jit
@@ -67,14 +77,16 @@ def train(
     gradient = np.empty((size, n_features), np.float32)
     u, grad_h = np.empty((n_points, size), np.float32), np.empty((n_points, size - 1), np.float32)
     active, room = np.empty(n_features, np.float32), workspace(size - 1, n_features)
+    arranged = empty_points(len(values), n_points)
     losses = np.zeros(n_instances)
     for i in range(n_instances):
         theta, first, second, order = parameters[i], firsts[i].ravel(), seconds[i].ravel(), orders[i]
         data = values, features, offsets[i % len(offsets)]
+        arrange(*data, order, arranged)
         for step in range(len(factors)):
             sort = (first_step + step) % SORT_EVERY == 0
             gradient[:] = 0
-            loss = add_gradient(theta, data, order, sort, gradient, grad_h, u, active, room)
+            loss = add_gradient(theta, data, arranged, order, sort, gradient, grad_h, u, active, room)
             losses[i] += 0 if loss < 0 else loss_factor * loss
             gradient *= np.float32(2 * loss_factor)
             update(theta.ravel(), gradient.ravel(), first, second, factors, step, learning_rates[i], weight_decay)

@@ -7,7 +7,8 @@ points need only S = sum_t u_t u_t^T, and sums over features only Q = sum_i thet
 
     sum_t relu(z_ti) u_t = S theta_i        sum_i relu(z_ti) W_i = Q u_t
 
-Only the features whose hinges cross the box meet the points one by one. This is exact: where the boxes lie decides how
+Only the features whose hinges cross the box meet the points one by one. Tiles that are near each other form a group,
+and only the features whose hinges cross its box are tried on each tile. This is exact: where the boxes lie decides how
 much is left to do, not what comes out. The loss needs no pass of its own, for
 
     sum_ti relu(z_ti)^2 = sum_i theta_i . (sum_t relu(z_ti) u_t)
@@ -21,6 +22,21 @@ from superposition.kernels.products import add_outer_product, multiply
 from superposition.kernels.tiles import TILE, empty_tile, start_of
 
 POINTS = 64  # in a tile: with fewer, more features miss the box, but each crossing is shared by fewer points (measured)
+GROUP, FEW = 16, 4  # most tiles in a group; up to how many are no group, for it would cost more than it saves
+
+
+@jit
+def count_tiles(begin, end):
+    return (end - begin + POINTS - 1) // POINTS
+
+
+@jit
+def halve(waiting, depth, begin, end):
+    """Put both halves of points begin to end on the stack `waiting`, apart at the boundary of a tile; its new depth."""
+    middle = begin + count_tiles(begin, end) // 2 * POINTS
+    waiting[depth, 0], waiting[depth, 1] = middle, end
+    waiting[depth + 1, 0], waiting[depth + 1, 1] = begin, middle
+    return depth + 2
 
 
 @jit
@@ -36,8 +52,7 @@ def sort_into_tiles(u, order):
     while depth > 0:
         depth -= 1
         begin, end = waiting[depth]
-        tiles = (end - begin + POINTS - 1) // POINTS
-        if tiles < 2:
+        if count_tiles(begin, end) < 2:
             continue
         part = permutation[begin:end].copy()
         widest, width = 0, np.float32(-1)
@@ -46,21 +61,22 @@ def sort_into_tiles(u, order):
             if coordinate.max() - coordinate.min() > width:
                 widest, width = k, coordinate.max() - coordinate.min()
         permutation[begin:end] = part[np.argsort(u[:, widest][part], kind="mergesort")]
-        middle = begin + tiles // 2 * POINTS
-        waiting[depth, 0], waiting[depth, 1] = begin, middle
-        waiting[depth + 1, 0], waiting[depth + 1, 1] = middle, end
-        depth += 2
+        depth = halve(waiting, depth, begin, end)
     order[:] = order[permutation]
 
 
 @jit
-def enclose(u, centre, half, S):
-    """Centre and half widths of the box around the points u (points, n_hidden + 1), and S = sum_t u_t u_t^T."""
+def enclose(u, box, S):
+    """The box around the points u (points, n_hidden + 1): its centre and half its widths, and S = sum_t u_t u_t^T.
+
+    Args:
+        box: (2, 1, n_hidden + 1)
+    """
     for k in range(u.shape[1]):
         low = high = u[0, k]
         for t in range(len(u)):
             low, high = min(low, u[t, k]), max(high, u[t, k])
-        centre[0, k], half[0, k] = np.float32(0.5) * (low + high), np.float32(0.5) * (high - low)
+        box[0, 0, k], box[1, 0, k] = np.float32(0.5) * (low + high), np.float32(0.5) * (high - low)
         for j in range(k + 1):
             product = np.float32(0)
             for t in range(len(u)):
@@ -70,24 +86,25 @@ def enclose(u, centre, half, S):
 
 @jit
 def workspace(n_hidden, n_features):
-    """Room for the matrices of a tile of points, the numbers of crossing features, and tiles of features: a chunk of
-    theta, its sizes, its gradient, and pre-activations."""
+    """Room for the box, S and Q of a group and of a tile; the numbers of features that cross them; theta and gradient
+    of those that cross a group; and tiles of features: a chunk of theta, its sizes, its gradient, pre-activations."""
     size = n_hidden + 1
-    matrices = np.empty((1, size), np.float32), np.empty((1, size), np.float32), np.empty((2, size, size), np.float32)
+    boxes, squares = np.empty((2, 2, 1, size), np.float32), np.empty((4, size, size), np.float32)
+    crossing, near = np.empty((2, n_features), np.int32), np.empty((2, size, n_features), np.float32)
     rows = empty_tile(size), empty_tile(size), empty_tile(size), empty_tile(max(POINTS, size))
-    return matrices, np.empty(n_features, np.int32), rows, np.zeros(max(POINTS, size), np.float32)
+    return boxes, squares, crossing, near, rows, np.zeros(max(POINTS, size), np.float32)
 
 
 @jit
-def add_linear(theta, centre, half, S, gradient, Q, crossing, rows, zeros):
+def add_linear(theta, n_features, box, S, gradient, Q, crossing, rows, zeros):
     """Add the features that are positive on a whole box; numbers those that cross it, and returns how many do.
 
     Args:
-        theta, gradient: (n_hidden + 1, n_features)
-        centre, half: (1, n_hidden + 1); S, Q: (n_hidden + 1, n_hidden + 1), whose last row of Q is not used
-        crossing: (n_features,) int32
+        theta, gradient: (n_hidden + 1, n_features or more)
+        box, S: see enclose; Q: (n_hidden + 1, n_hidden + 1), whose last row is not used
+        crossing: (n_features or more,) int32
     """
-    size, n_features = theta.shape
+    size = len(theta)
     chunk, widths, change, z = rows
     n_crossing = 0
     for begin in range(0, n_features, TILE):
@@ -97,13 +114,13 @@ def add_linear(theta, centre, half, S, gradient, Q, crossing, rows, zeros):
             for lane in range(np.uintp(lanes)):
                 chunk[row + lane] = theta[k, begin + lane]
                 widths[row + lane] = abs(theta[k, begin + lane])
-        multiply(centre, chunk, zeros, z, lanes)
-        multiply(half, widths, zeros, change, lanes)
+        multiply(box[0], chunk, zeros, z, lanes)
+        multiply(box[1], widths, zeros, change, lanes)
         n_linear = 0
         for lane in range(lanes):
-            linear, negative = z[lane] >= change[lane], z[lane] <= -change[lane]
+            linear, one_sided = z[lane] >= change[lane], abs(z[lane]) >= change[lane]
             crossing[n_crossing] = begin + lane
-            n_crossing += not (linear or negative)
+            n_crossing += not one_sided  # this way round a NaN crosses
             n_linear += linear
             z[lane] = linear
         if n_linear == 0:
@@ -136,6 +153,85 @@ def add_crossing(u, grad_h, lanes, rows, zeros):
 
 
 @jit
+def gather(theta, features, chunk):
+    """The columns of theta as a tile."""
+    for k in range(len(theta)):
+        source, row = theta[k], start_of(k)
+        for lane in range(np.uintp(len(features))):
+            chunk[row + lane] = source[np.uintp(features[lane])]
+
+
+@jit
+def scatter(change, features, gradient):
+    """Add a tile to these columns of gradient."""
+    for k in range(len(gradient)):
+        target, row = gradient[k], start_of(k)
+        for lane in range(np.uintp(len(features))):
+            target[np.uintp(features[lane])] += change[row + lane]
+
+
+@jit
+def add_tile(theta, n_features, u, gradient, grad_h, box, squares, crossing, rows, zeros):
+    """Add what the first n_features of theta contribute on a tile of points; see add_dense_part and workspace."""
+    size = len(theta)
+    S, Q = squares
+    chunk, _, change, _ = rows
+    in_plane = size == 3
+    enclose(u, box, S)
+    Q[:] = 0
+    if in_plane:
+        n_crossing = add_linear_in_plane(theta, n_features, box, S, gradient, Q, crossing)
+    else:
+        n_crossing = add_linear(theta, n_features, box, S, gradient, Q, crossing, rows, zeros)
+    for begin in range(0, n_crossing, TILE):
+        features = crossing[begin : min(begin + TILE, n_crossing)]
+        gather(theta, features, chunk)
+        if in_plane:
+            add_crossing_in_plane(u, grad_h, len(features), chunk, change)
+        else:
+            add_crossing(u, grad_h, len(features), rows, zeros)
+        scatter(change, features, gradient)
+    add_products(u, Q, grad_h)
+
+
+@jit
+def add_products(u, Q, grad_h):
+    """grad_h += u Q^T without the last row of Q"""
+    for t in range(len(u)):
+        for k in range(len(Q) - 1):
+            for j in range(len(Q)):
+                grad_h[t, k] += Q[k, j] * u[t, j]
+
+
+@jit
+def add_group(theta, u, gradient, grad_h, room):
+    """The same for a group: features that are linear on all of it at once, the others tile by tile."""
+    boxes, squares, crossing, near, rows, zeros = room
+    n_features, (near_theta, near_gradient) = theta.shape[1], near
+    S, Q = squares[:2]
+    enclose(u, boxes[0], S)
+    Q[:] = 0
+    if len(theta) == 3:
+        n_near = add_linear_in_plane(theta, n_features, boxes[0], S, gradient, Q, crossing[0])
+    else:
+        n_near = add_linear(theta, n_features, boxes[0], S, gradient, Q, crossing[0], rows, zeros)
+    for k in range(len(theta)):
+        for j in range(n_near):
+            near_theta[k, j] = theta[k, crossing[0, j]]
+            near_gradient[k, j] = 0
+    for first in range(0, len(u), POINTS):
+        end = min(first + POINTS, len(u))
+        add_tile(
+            near_theta, n_near, u[first:end], near_gradient, grad_h[first:end],
+            boxes[1], squares[2:], crossing[1], rows, zeros,
+        )  # fmt: skip
+    for k in range(len(theta)):
+        for j in range(n_near):
+            gradient[k, crossing[0, j]] += near_gradient[k, j]
+    add_products(u, Q, grad_h)
+
+
+@jit
 def add_dense_part(theta, u, gradient, grad_h, room):
     """Add sum_t relu(z_ti) u_t to gradient and sum_i relu(z_ti) W_i to grad_h; returns sum_ti relu(z_ti)^2.
 
@@ -144,39 +240,27 @@ def add_dense_part(theta, u, gradient, grad_h, room):
         u: (points, n_hidden + 1), see sort_into_tiles; grad_h: (points, n_hidden)
         room: see workspace
     """
-    size = len(theta)
-    (centre, half, squares), crossing, rows, zeros = room
-    S, Q = squares
-    chunk, _, change, _ = rows
-    in_plane = size == 3
-    for first in range(0, len(u), POINTS):
-        u_tile, grad_tile = u[first : first + POINTS], grad_h[first : first + POINTS]
-        enclose(u_tile, centre, half, S)
-        Q[:] = 0
-        if in_plane:
-            n_crossing = add_linear_in_plane(theta, centre, half, S, gradient, Q, crossing)
+    boxes, squares, crossing, _, rows, zeros = room
+    size, n_features = theta.shape
+    waiting, depth = np.empty((64, 2), np.int64), 1  # the halves that sort_into_tiles makes, down to groups
+    waiting[0, 0], waiting[0, 1] = 0, len(u)
+    while depth > 0:
+        depth -= 1
+        begin, end = waiting[depth]
+        tiles = count_tiles(begin, end)
+        if tiles > GROUP:
+            depth = halve(waiting, depth, begin, end)
+        elif tiles > FEW:
+            add_group(theta, u[begin:end], gradient, grad_h[begin:end], room)
         else:
-            n_crossing = add_linear(theta, centre, half, S, gradient, Q, crossing, rows, zeros)
-        for begin in range(0, n_crossing, TILE):
-            features = crossing[begin : min(begin + TILE, n_crossing)]
-            for k in range(size):
-                row = start_of(k)
-                for lane in range(np.uintp(len(features))):
-                    chunk[row + lane] = theta[k, features[lane]]
-            if in_plane:
-                add_crossing_in_plane(u_tile, grad_tile, len(features), chunk, change)
-            else:
-                add_crossing(u_tile, grad_tile, len(features), rows, zeros)
-            for k in range(size):
-                row = start_of(k)
-                for lane in range(np.uintp(len(features))):
-                    gradient[k, features[lane]] += change[row + lane]
-        for t in range(len(u_tile)):
-            for k in range(size - 1):
-                for j in range(size):
-                    grad_tile[t, k] += Q[k, j] * u_tile[t, j]
+            for first in range(begin, end, POINTS):
+                last = min(first + POINTS, end)
+                add_tile(
+                    theta, n_features, u[first:last], gradient, grad_h[first:last],
+                    boxes[1], squares[2:], crossing[1], rows, zeros,
+                )  # fmt: skip
     loss = 0.0
     for k in range(size):
-        for i in range(theta.shape[1]):
+        for i in range(n_features):
             loss += theta[k, i] * gradient[k, i]
     return loss

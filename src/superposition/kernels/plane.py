@@ -12,18 +12,18 @@ ZERO, ONE = np.float32(0), np.float32(1)
 
 
 @jit
-def add_linear_in_plane(theta, centre, half, S, gradient, Q, crossing):
+def add_linear_in_plane(theta, n_features, box, S, gradient, Q, crossing):
     """See linear_regions.add_linear."""
     W0, W1, b = theta[0], theta[1], theta[2]  # not unpacked: the compiler would not see that rows are contiguous
     grad_W0, grad_W1, grad_b = gradient[0], gradient[1], gradient[2]
-    c0, c1, r0, r1 = centre[0, 0], centre[0, 1], half[0, 0], half[0, 1]
+    c0, c1, r0, r1 = box[0, 0, 0], box[0, 0, 1], box[1, 0, 0], box[1, 0, 1]
     S00, S01, S02, S11, S12, S22 = S[0, 0], S[0, 1], S[0, 2], S[1, 1], S[1, 2], S[2, 2]
     q00 = q01 = q02 = q11 = q12 = ZERO
-    for i in range(np.uintp(len(b))):
+    for i in range(np.uintp(n_features)):
         w0, w1, w2 = W0[i], W1[i], b[i]
         z, change = c0 * w0 + c1 * w1 + w2, r0 * abs(w0) + r1 * abs(w1)
         linear = ONE if z >= change else ZERO
-        crossing[i] = 0 if (z >= change or z <= -change) else 1
+        crossing[i] = 0 if abs(z) >= change else 1  # this way round a NaN crosses
         w0, w1, w2 = linear * w0, linear * w1, linear * w2
         grad_W0[i] += S00 * w0 + S01 * w1 + S02 * w2
         grad_W1[i] += S01 * w0 + S11 * w1 + S12 * w2
@@ -36,7 +36,7 @@ def add_linear_in_plane(theta, centre, half, S, gradient, Q, crossing):
     Q[0, 0], Q[0, 1], Q[0, 2] = q00, q01, q02
     Q[1, 0], Q[1, 1], Q[1, 2] = q01, q11, q12
     n_crossing = 0
-    for i in range(np.uintp(len(b))):  # in place: no number is written before its mark was read
+    for i in range(np.uintp(n_features)):  # in place: no number is written before its mark was read
         mark = crossing[i]
         crossing[n_crossing] = i
         n_crossing += mark
@@ -45,40 +45,29 @@ def add_linear_in_plane(theta, centre, half, S, gradient, Q, crossing):
 
 @jit
 def add_crossing_in_plane(u, grad_h, lanes, chunk, change):
-    """See linear_regions.add_crossing; four points at a time, so that each feature that is loaded serves four."""
+    """See linear_regions.add_crossing; two points at a time, which is what registers have room for."""
     for lane in range(np.uintp(lanes)):
         change[lane] = change[lane + ROW] = change[lane + ROW2] = ZERO
-    blocked = len(u) - len(u) % 4
-    for t in range(0, blocked, 4):
+    paired = len(u) - len(u) % 2
+    for t in range(0, paired, 2):
         p0, p1, q0, q1 = u[t, 0], u[t, 1], u[t + 1, 0], u[t + 1, 1]
-        r0, r1, s0, s1 = u[t + 2, 0], u[t + 2, 1], u[t + 3, 0], u[t + 3, 1]
-        gp0 = gp1 = gq0 = gq1 = gr0 = gr1 = gs0 = gs1 = ZERO
+        gp0 = gp1 = gq0 = gq1 = ZERO
         for lane in range(np.uintp(lanes)):
             w0, w1, w2 = chunk[lane], chunk[lane + ROW], chunk[lane + ROW2]
             zp, zq = p0 * w0 + p1 * w1 + w2, q0 * w0 + q1 * w1 + w2
-            zr, zs = r0 * w0 + r1 * w1 + w2, s0 * w0 + s1 * w1 + w2
             zp, zq = ZERO if zp <= 0 else zp, ZERO if zq <= 0 else zq  # this way round a NaN stays one
-            zr, zs = ZERO if zr <= 0 else zr, ZERO if zs <= 0 else zs
-            change[lane] += (zp * p0 + zq * q0) + (zr * r0 + zs * s0)
-            change[lane + ROW] += (zp * p1 + zq * q1) + (zr * r1 + zs * s1)
-            change[lane + ROW2] += (zp + zq) + (zr + zs)
+            change[lane] += zp * p0 + zq * q0
+            change[lane + ROW] += zp * p1 + zq * q1
+            change[lane + ROW2] += zp + zq
             gp0 += zp * w0
             gp1 += zp * w1
             gq0 += zq * w0
             gq1 += zq * w1
-            gr0 += zr * w0
-            gr1 += zr * w1
-            gs0 += zs * w0
-            gs1 += zs * w1
         grad_h[t, 0] += gp0
         grad_h[t, 1] += gp1
         grad_h[t + 1, 0] += gq0
         grad_h[t + 1, 1] += gq1
-        grad_h[t + 2, 0] += gr0
-        grad_h[t + 2, 1] += gr1
-        grad_h[t + 3, 0] += gs0
-        grad_h[t + 3, 1] += gs1
-    for t in range(blocked, len(u)):
+    for t in range(paired, len(u)):
         p0, p1, gp0, gp1 = u[t, 0], u[t, 1], ZERO, ZERO
         for lane in range(np.uintp(lanes)):
             w0, w1 = chunk[lane], chunk[lane + ROW]
@@ -94,14 +83,27 @@ def add_crossing_in_plane(u, grad_h, lanes, chunk, change):
 
 
 @jit
-def add_data_terms_in_plane(theta, values, features, offsets, order, u, gradient, grad_h, active):
+def encode_in_plane(theta, values, features, offsets, u):
+    """See sparse_data.encode."""
+    W0, W1 = theta[0], theta[1]
+    for t in range(len(u)):
+        h0 = h1 = ZERO
+        for j in range(offsets[t], offsets[t + 1]):
+            i, x = np.uintp(features[j]), values[j]
+            h0 += x * W0[i]
+            h1 += x * W1[i]
+        u[t, 0], u[t, 1], u[t, 2] = h0, h1, ONE
+
+
+@jit
+def add_data_terms_in_plane(theta, values, features, offsets, u, gradient, grad_h, active):
     """See sparse_data.add_data_terms."""
     W0, W1, b = theta[0], theta[1], theta[2]  # not unpacked: the compiler would not see that rows are contiguous
     grad_W0, grad_W1, grad_b = gradient[0], gradient[1], gradient[2]
     loss = 0.0
-    for place in range(len(order)):
-        begin, end = offsets[order[place]], offsets[order[place] + 1]
-        h0, h1, flow0, flow1, own = u[place, 0], u[place, 1], grad_h[place, 0], grad_h[place, 1], ZERO
+    for t in range(len(u)):
+        begin, end = offsets[t], offsets[t + 1]
+        h0, h1, flow0, flow1, own = u[t, 0], u[t, 1], grad_h[t, 0], grad_h[t, 1], ZERO
         for j in range(begin, end):
             i, x = np.uintp(features[j]), values[j]
             w0, w1 = W0[i], W1[i]

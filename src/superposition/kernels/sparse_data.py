@@ -1,6 +1,6 @@
 """What a full batch of sparse points adds to the loss beyond sum_ti relu(z_ti)^2: the terms at the non-zeros of x.
 
-Points come as in `SparseSamples` and are visited in `order`; rows of u and grad_h are in that order too.
+Points come as in `SparseSamples`, arranged in the order in which they are visited; rows of u and grad_h are in it, too.
 """
 
 import numpy as np
@@ -9,21 +9,40 @@ from superposition.kernels.compilation import jit
 
 
 @jit
-def encode(theta, values, features, offsets, order, u):
-    """u[place] = (W x, 1) of the point order[place]"""
+def empty_points(n_values, n_points):
+    """Room for what `arrange` makes."""
+    return np.empty(n_values, np.float32), np.empty(n_values, np.int32), np.zeros(n_points + 1, np.int64)
+
+
+@jit
+def arrange(values, features, offsets, order, arranged):
+    """Copy the points in `order` into `arranged`: neighbours in the plane become neighbours in memory."""
+    own_values, own_features, own_offsets = arranged
+    for t in range(len(order)):
+        begin, at = offsets[order[t]], own_offsets[t]
+        count = offsets[order[t] + 1] - begin
+        for j in range(count):
+            own_values[at + j] = values[begin + j]
+            own_features[at + j] = features[begin + j]
+        own_offsets[t + 1] = at + count
+
+
+@jit
+def encode(theta, values, features, offsets, u):
+    """u[t] = (W x_t, 1)"""
     n_hidden = len(theta) - 1
-    for place in range(len(order)):
-        begin, end = offsets[order[place]], offsets[order[place] + 1]
+    for t in range(len(u)):
+        begin, end = offsets[t], offsets[t + 1]
         for k in range(n_hidden):
             h = np.float32(0)
             for j in range(begin, end):
                 h += values[j] * theta[k, features[j]]
-            u[place, k] = h
-        u[place, n_hidden] = 1
+            u[t, k] = h
+        u[t, n_hidden] = 1
 
 
 @jit
-def add_data_terms(theta, values, features, offsets, order, u, gradient, grad_h, active):
+def add_data_terms(theta, values, features, offsets, u, gradient, grad_h, active):
     """Add half the gradient of sum_ti (x^2 - 2 x relu(z)), and what flows through h = W x; returns the sum.
 
     A non-zero needs all of its feature's column, so columns are laid side by side here.
@@ -42,12 +61,12 @@ def add_data_terms(theta, values, features, offsets, order, u, gradient, grad_h,
         for i in range(n_features):
             columns[i, k] = theta[k, i]
     loss = 0.0
-    for place in range(len(order)):
-        begin = offsets[order[place]]
-        count = offsets[order[place] + 1] - begin
+    for t in range(len(u)):
+        begin = offsets[t]
+        count = offsets[t + 1] - begin
         own = np.float32(0)
-        h[:] = u[place]
-        flow[:n_hidden] = grad_h[place]
+        h[:] = u[t]
+        flow[:n_hidden] = grad_h[t]
         flow[n_hidden] = 0
         for j in range(count):
             i, x = np.uintp(features[begin + j]), values[begin + j]
