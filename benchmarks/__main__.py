@@ -50,9 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         scaling = measure_scaling(options.quick)
         print("\nOur time as sizes grow, with the 95 % interval of the exponent")
         print(*report.scaling_lines(scaling), sep="\n", flush=True)
-    write(table, scaling, machine, Path(options.results))
+    drawn = write(table, scaling, machine, Path(options.results))
     if options.publish:
-        publish(table, scaling, ROOT / "paper/benchmark.json")
+        publish(table, drawn, ROOT / "paper")
     return 0 if agrees else 1
 
 
@@ -62,7 +62,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny workloads, to see that everything works")
     parser.add_argument("--only", nargs="+", metavar="WORKLOAD", help="these workloads alone, without the scaling")
     parser.add_argument("--results", default=str(ROOT / "results"), help="folder to write to")
-    parser.add_argument("--publish", action="store_true", help="write paper/benchmark.json, which the paper shows")
+    parser.add_argument("--publish", action="store_true", help="write what the paper shows, into paper/")
     options = parser.parse_args(arguments)
     if options.publish and (options.quick or options.only or options.device != "cpu"):
         parser.error("--publish needs all workloads on the CPU: leave out --quick, --only and --device")
@@ -98,8 +98,8 @@ def check_all(workloads: list[Workload], device: str) -> bool:
     return all(comparison.agrees for comparison in comparisons)
 
 
-def write(table: pd.DataFrame, scaling: pd.DataFrame, machine: dict, results: Path) -> None:
-    """Parquet and figures under `results`; those of a GPU have its name in theirs."""
+def write(table: pd.DataFrame, scaling: pd.DataFrame, machine: dict, results: Path) -> list[Path]:
+    """Parquet and figures under `results`; those of a GPU have its name in theirs. Returns the figures as PDF."""
     schemas = load_yaml(ROOT / "schemas/tables.yaml")
     suffix = "" if machine["device"] == "cpu" else f"_{machine['device']}"
     origin = {"commit": machine["commit"]}
@@ -109,9 +109,10 @@ def write(table: pd.DataFrame, scaling: pd.DataFrame, machine: dict, results: Pa
     drawn = {"speedups": figures.draw_speedups(table)}
     if not scaling.empty:
         drawn["scaling"] = figures.draw_scaling(scaling)
-    for name, figure in drawn.items():
-        path = results / "benchmark" / f"{name}{suffix}"
-        save_figure(figure, path.with_suffix(".pdf"), path.with_suffix(".png"), origin)
+    paths = {results / "benchmark" / f"{name}{suffix}.pdf": figure for name, figure in drawn.items()}
+    for path, figure in paths.items():
+        save_figure(figure, path, path.with_suffix(".png"), origin)
+    return list(paths)
 
 
 if __name__ == "__main__":

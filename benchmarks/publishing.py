@@ -1,6 +1,7 @@
-"""The measurement that the paper shows: paper/benchmark.json, which is committed, since no two measurements agree."""
+"""What of a measurement the paper shows: numbers and figures in paper/, committed, since no two measurements agree."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,34 +11,26 @@ from superposition.storage import atomic_path
 
 MEASURED = ("textbook_steps_per_s", "ours_steps_per_s", "ratio", "ratio_low", "ratio_high", "roofline_share")
 MACHINE = ("processor", "python", "torch", "numba", "commit", "date")
-EXPONENT = ("exponent", "exponent_low", "exponent_high")
 
 
-def publish(table: pd.DataFrame, scaling: pd.DataFrame, path: Path) -> None:
-    """Texts for typesetting, and the ratios as numbers for bars.
+def publish(table: pd.DataFrame, drawn: list[Path], folder: Path) -> None:
+    """Texts for typesetting, and copies of the figures.
 
     Args:
-        table, scaling: the tables `benchmark` and `scaling`
+        table: the table `benchmark`
+        drawn: figures of the same measurement
     """
     machine = table.iloc[0]
     content = {
         "machine": {name: str(machine[name]) for name in MACHINE}
         | {name: format_number(machine[name]) for name in ("n_cores", "load", "n_pairs", "roofline_gflops")},
         "workloads": [
-            {"workload": row["workload"], "shape": row["shape"], "bar": round(float(row["ratio"]), 2)}
-            | {name: format_number(row[name]) for name in MEASURED}
+            {"workload": row["workload"], "shape": row["shape"]} | {name: format_number(row[name]) for name in MEASURED}
             for _, row in table.iterrows()
         ],
-        "scaling": [
-            {
-                "model": model,
-                "size": size,
-                "from": format_number(curve["value"].min()),
-                "to": format_number(curve["value"].max()),
-            }
-            | {name: format_number(curve.iloc[0][name]) for name in EXPONENT}
-            for (model, size), curve in scaling.groupby(["model", "size"], sort=False)
-        ],
     }
-    with atomic_path(path) as temporary:
+    for figure in drawn:
+        with atomic_path(folder / figure.name) as temporary:
+            shutil.copy(figure, temporary)
+    with atomic_path(folder / "benchmark.json") as temporary:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -172,7 +172,6 @@ def paper_sources(wildcards):
 
     Relative to the working directory: a path that changed with the place of the project would repeat the job.
     """
-    paths = [
-        path for path in (PROJECT / "paper").rglob("*") if path.suffix in (".typ", ".bib", ".rst", ".yaml", ".json")
-    ]
+    kinds = (".typ", ".bib", ".rst", ".yaml", ".json", ".pdf")
+    paths = [path for path in (PROJECT / "paper").rglob("*") if path.suffix in kinds]
     return sorted(os.path.relpath(path) for path in paths)

@@ -27,7 +27,7 @@ ONE_TOY_MODEL = {"toy_models": {"five_in_two": CONFIG["toy_models"]["five_in_two
 
 
 def list_sources() -> list[Path]:
-    return [path for path in PAPER.rglob("*") if path.suffix in (".typ", ".bib", ".rst", ".yaml", ".json")]
+    return [path for path in PAPER.rglob("*") if path.suffix in (".typ", ".bib", ".rst", ".yaml", ".json", ".pdf")]
 
 
 def typeset(folder: Path, raw: dict, sources: list[Path], figures: tuple[Path, ...] = ()) -> bytes:
