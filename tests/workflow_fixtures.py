@@ -1,8 +1,11 @@
 """Runs of the workflow that test files share; conftest.py makes them known to pytest."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from workflow_runs import Project, cut_down, make_project
 
 
@@ -14,9 +17,16 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def tiny_run(sources: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The small copy, run once to its end. Read it, but do not change it."""
-    project = sources.copy(tmp_path_factory.mktemp("tiny") / "run")
-    project.run("--cores", "2")
+    """The small copy, run once to its end, for all of pytest's workers. Read it, but do not change it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the workers of this session have in common
+    project = Project(folder / "tiny" / "run")
+    with FileLock(folder / "tiny.lock"):
+        if not (folder / "tiny" / "done").exists():
+            shutil.rmtree(folder / "tiny", ignore_errors=True)  # of a worker whose run failed
+            sources.copy(project.root).run("--cores", "2")
+            (folder / "tiny" / "done").touch()
     return project
 
 
