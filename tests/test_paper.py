@@ -228,3 +228,9 @@ def test_a_number_that_is_a_setting_has_the_value_of_the_configuration(file, phr
 def test_thresholds_that_were_derived_or_calibrated_are_marked(tmp_path):
     text = '#assert.eq(threshold-marks, ("derived": super[d], "calibrated": super[c]))'
     assert typeset_text(tmp_path, text).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_no_semicolon_is_swallowed(section):
+    # behind an expression it ends that expression, and is not printed, unless a backslash stands before it
+    assert re.findall(r"#\w[\w.-]*(?:\([^()]*\))?;(?=\s)", SECTIONS[section]) == []
