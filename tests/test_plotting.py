@@ -150,7 +150,7 @@ def test_titles_that_begin_alike_are_joined():
     blocks = [{"title": "Ten features, few samples"}, {"title": "Ten features, many samples"}, {"title": "Others"}]
     by_name = dict(enumerate(blocks))
     assert plotting.title_of({0: by_name[0], 1: by_name[1]}) == "Ten features, few samples and many samples"
-    assert plotting.title_of(by_name) == "Ten features, few samples; Ten features, many samples; Others"
+    assert plotting.title_of(by_name) == "Ten features, few samples; ten features, many samples; others"
     assert plotting.title_of({0: by_name[0]}) == "Ten features, few samples"
 
 

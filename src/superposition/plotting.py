@@ -99,7 +99,8 @@ def title_of(experiments: dict[str, dict]) -> str:
         first, *others = [tail for _, _, tail in titles]
         *before, last = [first, *map(continue_sentence, others)]
         return "".join(titles[0][:2]) + f"{', '.join(before)} and {last}"
-    return "; ".join(map("".join, titles))
+    first, *others = map("".join, titles)
+    return "; ".join([first, *map(continue_sentence, others)])
 
 
 def continue_sentence(title: str) -> str:
