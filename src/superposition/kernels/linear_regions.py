@@ -153,6 +153,17 @@ def add_crossing(u, grad_h, lanes, rows, zeros):
 
 
 @jit
+def split_off_linear(theta, n_features, u, gradient, box, squares, crossing, rows, zeros):
+    """Box, S and Q of points; see add_linear, whose number of crossing features it returns."""
+    S, Q = squares
+    enclose(u, box, S)
+    Q[:] = 0
+    if len(theta) == 3:
+        return add_linear_in_plane(theta, n_features, box, S, gradient, Q, crossing)
+    return add_linear(theta, n_features, box, S, gradient, Q, crossing, rows, zeros)
+
+
+@jit
 def gather(theta, features, chunk):
     """The columns of theta as a tile."""
     for k in range(len(theta)):
@@ -173,20 +184,13 @@ def scatter(change, features, gradient):
 @jit
 def add_tile(theta, n_features, u, gradient, grad_h, box, squares, crossing, rows, zeros):
     """Add what the first n_features of theta contribute on a tile of points; see add_dense_part and workspace."""
-    size = len(theta)
-    S, Q = squares
+    Q = squares[1]
     chunk, _, change, _ = rows
-    in_plane = size == 3
-    enclose(u, box, S)
-    Q[:] = 0
-    if in_plane:
-        n_crossing = add_linear_in_plane(theta, n_features, box, S, gradient, Q, crossing)
-    else:
-        n_crossing = add_linear(theta, n_features, box, S, gradient, Q, crossing, rows, zeros)
+    n_crossing = split_off_linear(theta, n_features, u, gradient, box, squares, crossing, rows, zeros)
     for begin in range(0, n_crossing, TILE):
         features = crossing[begin : min(begin + TILE, n_crossing)]
         gather(theta, features, chunk)
-        if in_plane:
+        if len(theta) == 3:
             add_crossing_in_plane(u, grad_h, len(features), chunk, change)
         else:
             add_crossing(u, grad_h, len(features), rows, zeros)
@@ -208,13 +212,8 @@ def add_group(theta, u, gradient, grad_h, room):
     """The same for a group: features that are linear on all of it at once, the others tile by tile."""
     boxes, squares, crossing, near, rows, zeros = room
     n_features, (near_theta, near_gradient) = theta.shape[1], near
-    S, Q = squares[:2]
-    enclose(u, boxes[0], S)
-    Q[:] = 0
-    if len(theta) == 3:
-        n_near = add_linear_in_plane(theta, n_features, boxes[0], S, gradient, Q, crossing[0])
-    else:
-        n_near = add_linear(theta, n_features, boxes[0], S, gradient, Q, crossing[0], rows, zeros)
+    Q = squares[1]
+    n_near = split_off_linear(theta, n_features, u, gradient, boxes[0], squares[:2], crossing[0], rows, zeros)
     for k in range(len(theta)):
         for j in range(n_near):
             near_theta[k, j] = theta[k, crossing[0, j]]
