@@ -9,6 +9,7 @@ import json
 import re
 
 from pipeline.fingerprint import FingerprintError, fingerprint
+from scripts.packing import pack
 from scripts.reads import list_reads
 
 
@@ -114,7 +115,7 @@ def describe_figure(wildcards):
 
 
 def describe_paper(wildcards):
-    return {"config": config}
+    return {"packed_config": pack(config)}
 
 
 def experiments_of(figure):

@@ -14,6 +14,7 @@ from typst_prose import prose_of
 
 from benchmarks.run_time import publish_run
 from pipeline.configuration import load_configuration
+from scripts.packing import pack, unpack
 from scripts.pages import describe
 from scripts.typeset_paper import typeset_paper
 from superposition.claims import CLAIMS
@@ -36,7 +37,8 @@ def typeset(folder: Path, raw: dict, sources: list[Path], figures: tuple[Path, .
     claims = folder / "claims.parquet"
     save_table(judge_claims(CLAIMS, {}, set()), claims, TABLES["claims"] | {"table": "claims"}, {})
     numbers, pdf = folder / "paper.json", folder / "paper.pdf"
-    typeset_paper({"config": config}, str(claims), str(numbers), str(pdf), [*map(str, figures)], [*map(str, sources)])
+    files = {"numbers": str(numbers), "pdf": str(pdf), "figures": [*map(str, figures)], "sources": [*map(str, sources)]}
+    typeset_paper({"packed_config": pack(config)}, str(claims), **files)
     assert json.loads(numbers.read_text())["figures"] == [figure.stem for figure in figures]
     return pdf.read_bytes()
 
@@ -46,6 +48,15 @@ def typeset_text(folder: Path, text: str, raw: dict = ONE_TOY_MODEL, figures: tu
     probe = folder / "paper.typ"
     probe.write_text(f'#import "elements.typ": *\n{text}')
     return typeset(folder, raw, [probe, *(path for path in list_sources() if path.name != probe.name)], figures)
+
+
+def test_a_configuration_travels_on_a_command_line():
+    longest = 128 * 1024  # of Linux
+    config = load_configuration(copy.deepcopy(CONFIG), ROOT / "schemas/config.schema.yaml", ROOT)
+    several = {f"{section}_{i}": block for section, block in config.items() for i in range(4)}
+    assert len(json.dumps(several)) > 2 * longest
+    assert len(pack(several)) < longest / 2
+    assert unpack(pack(several)) == several
 
 
 def test_one_toy_model_and_no_figure_make_a_paper(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import typst
 
 from scripts.command_line import provenance, run
+from scripts.packing import unpack
 from superposition.dictionary_methods import describe_dictionaries
 from superposition.finite_data_methods import describe_finite_data
 from superposition.methods import describe_configurations
@@ -64,7 +65,7 @@ def list_parts(sources: list[str]) -> dict[str, list[str]]:
 
 
 def collect_numbers(spec: dict, claims: str) -> dict:
-    config, described = spec["config"], describe_claims(load_table(claims, "claims"))
+    config, described = unpack(spec["packed_config"]), describe_claims(load_table(claims, "claims"))
     canonical = json.dumps(config, sort_keys=True).encode()
     return {
         "commit": provenance(spec)["commit"],
