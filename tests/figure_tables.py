@@ -108,3 +108,12 @@ def merge(*parts: dict) -> dict:
     """The rows of all parts, table by table."""
     names = {name for part in parts for name in part}
     return {name: pd.concat([part[name] for part in parts if name in part], ignore_index=True) for name in names}
+
+
+def texts(figure) -> list[str]:
+    """What is written in a figure."""
+    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")) if text.get_text()]
+
+
+def text_of(figure) -> str:
+    return " ".join(texts(figure))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from docutils import nodes
-from figure_tables import PENTAGON, make_saes, make_toy_models, merge
+from figure_tables import PENTAGON, make_saes, make_toy_models, merge, text_of
 from finite_data_tables import make_finite_data
 from matplotlib.colors import to_rgba
 
@@ -20,7 +20,6 @@ from figures import (
     features_in_2d,
     hidden_samples_in_2d,
     represented_features,
-    sae_training_film,
 )
 from superposition import plotting
 
@@ -69,10 +68,6 @@ def draw(figure_id: str, tables: dict):
     keys = {column for kind, column in kinds.items() if figure.get(kind)}
     chosen = {table: frame[frame.iloc[:, 0].isin(names)] for table, frame in tables.items() if frame.columns[0] in keys}
     return module.draw(chosen, {name: EXPERIMENTS[name] for name in names})
-
-
-def texts(figure) -> str:
-    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +122,7 @@ def test_every_figure_survives_data_that_leave_little_to_draw(figure_id, case):
     figure = draw(figure_id, SCARCE[case])
     with plotting.style():
         figure.draw_without_rendering()
-    assert re.search(r"From few to many|From dense to sparse|Sparse features|Left dead|Two penalties", texts(figure))
+    assert re.search(r"From few to many|From dense to sparse|Sparse features|Left dead|Two penalties", text_of(figure))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +144,7 @@ def test_an_empty_panel_says_why(figure_id, case, note):
     figure = draw(figure_id, SCARCE[case])
     with plotting.style():
         figure.draw_without_rendering()
-    assert note in texts(figure)
+    assert note in text_of(figure)
 
 
 @pytest.mark.parametrize("figure_id", ["sae_training_film", "sae_fraction_active", "sae_shrinkage"])
@@ -201,62 +196,6 @@ def test_represented_features_are_summarised_seed_by_seed():
     # at each point 4 of 6 restarts have 2 features: their circle has two thirds of the largest area
     shares = dict(zip(left.collections[0].get_offsets()[:, 1], left.collections[0].get_sizes(), strict=False))
     assert shares[2.0] == pytest.approx(represented_features.BUBBLE * 2 / 3)
-
-
-def test_the_film_shows_the_first_autoencoder_and_the_most_resampled():
-    tables = merge(make_toy_models(), make_saes(restarts=4))
-    chosen = sae_training_film.choose_autoencoders(tables["saes"], tables["sae_history"], "simple", 2)
-    assert chosen["instance"].to_list() == [0, 3]
-
-
-def test_without_resampling_the_film_shows_the_most_dead():
-    tables = merge(make_toy_models(), make_saes(names=("none",), restarts=4))
-    tables["saes"]["n_dead"] = [3, 1, 2, 2] * 2
-    chosen = sae_training_film.choose_autoencoders(tables["saes"], tables["sae_history"], "none", 3)
-    assert chosen["instance"].to_list() == [0, 2, 3]
-
-
-def test_several_penalties_share_the_rows_of_the_film():
-    tables = merge(make_toy_models(), make_saes(names=("swept",), restarts=3, penalties=(0.2, 0.05)))
-    tables["saes"]["n_dead"] = [0, 1, 2, 0, 2, 1] * 2
-    chosen = sae_training_film.choose_autoencoders(tables["saes"], tables["sae_history"], "swept", 2)
-    assert chosen["instance"].to_list() == [0, 3]
-    chosen = sae_training_film.choose_autoencoders(tables["saes"], tables["sae_history"], "swept", 4)
-    assert chosen["instance"].to_list() == [0, 2, 3, 4]  # of each penalty also the one with the most dead
-
-
-def test_edges_are_where_latents_begin_to_fire():
-    # (h - b_dec) . (3, 4) exceeds 10 first at twice the unit vector (.6, .8); an encoder of length 0 never does
-    edges = sae_training_film.find_edges(np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0]]), np.array([10.0, 1.0, 1.0]))
-    np.testing.assert_allclose(edges, [[1.2, 1.6], [np.nan, np.nan], [0, -0.5]])
-    history = make_saes(names=("simple",))["sae_history"]
-    history = history[(history["seed"] == 0) & (history["instance"] == 0)]
-    frame = sae_training_film.make_frames(history, rare=0.00025)[1]  # b_enc = -.1, a threshold of .1, unit encoders
-    np.testing.assert_allclose(frame.edge, 0.2 * frame.encoder, rtol=1e-6)
-
-
-def test_the_film_has_a_frame_for_every_snapshot():
-    tables = merge(make_toy_models(), make_every_sae())
-    blocks = {name: EXPERIMENTS[name] for name in ("base", "none", "swept")}
-    frames = list(sae_training_film.film(tables, blocks))
-    assert ["step 20" in texts(frame) for frame in frames] == [False, True, False]  # snapshots at steps 0, 20 and 40
-    assert "instance 1" in texts(frames[0])
-    assert "= 0.05, instance" in texts(frames[0])
-    without = merge(make_toy_models(), make_every_sae(snapshots=False))
-    assert list(sae_training_film.film(without, blocks)) == []
-
-
-def test_frames_know_who_is_silent_and_who_was_resampled_since_the_last():
-    history = make_saes(names=("simple",), dead=(0,), resampled_at=10)["sae_history"]
-    history = history[(history["seed"] == 0) & (history["instance"] == 1)]
-    frames = sae_training_film.make_frames(history, rare=0.00025)
-    assert [frame.step for frame in frames] == [0, 20, 40]
-    assert [frame.silent.tolist() for frame in frames] == [[False] * 5, *[[True] + [False] * 4] * 2]
-    # the resampling in the stretch that ends at step 10 belongs to the frame of step 20 alone
-    assert [frame.resampled.tolist() for frame in frames] == [[False] * 5, [False] * 4 + [True], [False] * 5]
-    np.testing.assert_allclose(frames[0].encoder, frames[0].decoder)
-    frames = sae_training_film.make_frames(history, rare=0.00025, linger=2)
-    assert [frame.resampled[4] for frame in frames] == [False, True, True]
 
 
 def test_activity_marks_resampled_and_dead_latents():

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from figure_tables import tabulate
+from figure_tables import tabulate, text_of
 from matplotlib.collections import LineCollection
-from test_figures import texts
 
 from figures import (
     adversarial_training,
@@ -79,7 +78,7 @@ def test_figures_are_drawn_with_axes_named(module, few):
     with plotting.style():
         figure.draw_without_rendering()
     assert figure.get_size_inches()[0] == pytest.approx(plotting.TEXT_WIDTH)
-    assert "Many features" in texts(figure)
+    assert "Many features" in text_of(figure)
 
 
 def test_dimensions_per_feature_are_means_over_seeds():
@@ -137,7 +136,7 @@ def test_densities_nearest_to_those_wanted_are_shown_once():
 def test_no_represented_feature_is_said():
     tables = make_uniform()
     tables["features"]["represented"] = False
-    assert "no feature is represented" in texts(feature_graphs.draw(tables, TITLE))
+    assert "no feature is represented" in text_of(feature_graphs.draw(tables, TITLE))
 
 
 def test_the_varied_feature_points_right():
@@ -155,7 +154,7 @@ def test_pentagons_and_digons_are_the_best_fits():
         "two digons, relative density 0.1",
     )
     nothing = bent_pentagons.draw(make_pentagons(digons_below=0.0), TITLE)
-    assert "no best fit is two digons" in texts(nothing)
+    assert "no best fit is two digons" in text_of(nothing)
 
 
 def test_differences_change_sign_where_the_geometry_does():

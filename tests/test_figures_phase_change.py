@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from figure_tables import text_of
 from weight_tables import tabulate_weights
 
 from figures import features_in_many_dimensions, phase_change, phase_change_outputs, phase_without_bias
@@ -15,7 +16,7 @@ PROBABILITIES, IMPORTANCES = (1.0, 0.1, 0.01), (0.1, 1.0, 10.0)
 def texts(figure) -> str:
     with plotting.style():
         figure.draw_without_rendering()
-    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+    return text_of(figure)
 
 
 def make_phases(names=("a",), probabilities=PROBABILITIES, importances=IMPORTANCES, n_features=2, restarts=3):

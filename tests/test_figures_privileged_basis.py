@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from figure_tables import make_toy_models, tabulate
+from figure_tables import make_toy_models, tabulate, texts
 from matplotlib.patches import Rectangle
 from privileged_tables import list_neurons, make_twenty, signed_pairs
 
@@ -44,10 +44,6 @@ def make_tables(W_1, W_2=None, probabilities=(0.5,), seeds=(0,), **columns) -> d
             for i, direction in enumerate(np.transpose(W_1)):
                 tables["features"].append(keys | {"feature": i, "direction": np.float32(direction)})
     return {name: tabulate(name, rows) for name, rows in tables.items()}
-
-
-def texts(figure) -> list[str]:
-    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")) if text.get_text()]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

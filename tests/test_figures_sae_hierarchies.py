@@ -3,16 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from figure_tables import make_saes
+from figure_tables import make_saes, texts
 from matplotlib.figure import Figure
 
 from figures import composed_features, cosine_heatmaps, reconstruction_and_quality
 
 TITLES = {"swept": {"title": "Two penalties"}}
-
-
-def texts(figure) -> list[str]:
-    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
 
 
 def test_the_autoencoder_shown_is_the_median_one_of_the_first_point():
