@@ -32,6 +32,7 @@ endif
 report: .venv/installed
 	$(RUN_ALONE) --cores $(CORES) present
 	snakemake --report results/report.html present
+	PYTHONPATH=src python -m pipeline.report_frames results/report.html
 
 test: .venv/installed
 	pytest --numprocesses logical --dist loadfile $(ARGS)

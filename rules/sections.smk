@@ -11,7 +11,7 @@ def section_of_figure(wildcards):
     """The report's category: the section that shows the figure, numbered as in the paper."""
     for number, section in enumerate(SECTIONS, 1):
         if wildcards.figure in section["figures"]:
-            return f"{number}. {section['title']}"
+            return f"{number:02}. {section['title']}"  # names of categories are sorted as text
     return "Figures that are in no section"
 
 

@@ -5,6 +5,7 @@ from browser import drive, needs_browser
 from builders import ROOT
 from workflow_runs import Project
 
+from pipeline.report_frames import let_frames_open
 from pipeline.sections import list_sections
 
 SECTIONS = list_sections(ROOT / "paper")
@@ -20,7 +21,8 @@ STEPS = """
   async function show(row) {
     row.querySelector("a[iconname=eye]").click();
     const frame = await until(() => doc.querySelector("iframe"));
-    return /^data:application\\/pdf[^,]*,JVBERi/.test(frame.src) ? "a PDF" : until(() => inside(`
+    const isPaper = frame.src && (await (await fetch(frame.src)).text()).startsWith("%PDF");
+    return isPaper ? "a PDF" : until(() => inside(`
       document.readyState === "complete" && document.querySelector("h1") && {
         title: document.querySelector("h1").textContent,
         pictures: [...document.images].map(image => [image.naturalWidth, image.alt]),
@@ -36,7 +38,39 @@ def report(tiny_run: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
     project.configure({"figures": {FILM: {"film": True}}})
     project.run("--cores", "2", "present")
     project.run("--report", "report.html", "present")
+    let_frames_open(project.root / "report.html")
     return project
+
+
+@needs_browser
+def test_a_page_of_many_megabytes_opens(tmp_path):
+    """And so does one after it in the same frame; Chromium leaves a frame blank whose data URI has more than two."""
+    page = tmp_path / "report.html"
+    page.write_text("<html>\n<head>\n<title>Report</title></head><body></body></html>")
+    let_frames_open(page)
+    script = """
+      const frame = doc.createElement("iframe"), seen = [];
+      for (const [title, size] of [["large", 5e6], ["small", 10]]) {
+        const text = btoa(`<h1>${title}</h1><!--${"x".repeat(size)}-->`);
+        frame.setAttribute("src", `data:text/html;charset=utf8;base64,${text}`);
+        if (!frame.isConnected) doc.body.append(frame);
+        seen.push(await until(() => inside(`document.querySelector("h1")?.textContent === "${title}" && "${title}"`)));
+      }
+      return seen;
+    """
+    assert drive(page, script, tmp_path) == ["large", "small"]
+
+
+def test_only_reports_are_rewritten(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<html>\n<head>\n</head></html>")
+    let_frames_open(page)
+    once = page.read_text()
+    for text in (once, "no report"):
+        page.write_text(text)
+        with pytest.raises(SystemExit, match="allowed are reports"):
+            let_frames_open(page)
+        assert page.read_text() == text
 
 
 @needs_browser
@@ -62,7 +96,7 @@ def test_the_report_shows_every_section_and_stands_alone(report: Project, tmp_pa
     }
     for number, section in enumerate(SECTIONS, 1):
         shown = figures & set(section["figures"])
-        expected |= {f"{number}. {section['title']}": shown} if shown else {}
+        expected |= {f"{number:02}. {section['title']}": shown} if shown else {}
     named = {category: {to_name(row): page for row, page in rows.items()} for category, rows in seen.items()}
     assert {category: set(rows) for category, rows in named.items()} == expected
     pages = {name: page for rows in named.values() for name, page in rows.items()}
@@ -80,7 +114,7 @@ def test_the_report_shows_every_section_and_stands_alone(report: Project, tmp_pa
 @needs_browser
 def test_a_film_of_the_report_moves_until_it_is_paused(report: Project, tmp_path):
     [section] = [
-        f"{number}. {section['title']}" for number, section in enumerate(SECTIONS, 1) if FILM in section["figures"]
+        f"{number:02}. {section['title']}" for number, section in enumerate(SECTIONS, 1) if FILM in section["figures"]
     ]
     title = FILM.replace("_", " ").replace("sae", "SAE")
     script = f"""
