@@ -27,7 +27,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
                 draw_curve(ax, means[means["sae"] == other], "fvu", FAINT, linewidth=0.8, zorder=1)
             draw_curve(ax, means[means["sae"] == name], "fvu", colors[name], zorder=3)
             ax.set_title(title, color=colors[name])
-            scale(ax, means, named=ax is axes[0])
+            scale(ax, means, name_at="top" if ax is axes[0] else "")
             ax.set_yscale("log")
         for ax in axes[len(titles) :]:
             ax.set_axis_off()
@@ -36,18 +36,19 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         return figure
 
 
-def scale(ax: Axes, means: pd.DataFrame, named: bool) -> None:
-    """A logarithmic axis of L0, with a line at the mean number of features present, which says so if `named`."""
+def scale(ax: Axes, means: pd.DataFrame, name_at: str = "") -> None:
+    """A logarithmic axis of L0, with a line at the mean number of features present, named at the "top" or "bottom"."""
     true_l0 = means["true_l0"].mean()
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(10, subs=(1, 3)))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.axvline(true_l0, color=GREY, linewidth=0.8, linestyle=DASHES, zorder=0)
-    if named:
-        text = {"color": GREY, "fontsize": SMALL, "rotation": 90, "va": "bottom", "ha": "right"}
+    if name_at:
+        y, offset = {"top": (1, -1), "bottom": (0, 2)}[name_at]
         place = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points"}
-        ax.annotate("features present", (true_l0, 0), (-1, 3), **place, **text)
+        text = {"color": GREY, "fontsize": SMALL, "va": name_at, "ha": "left"}
+        ax.annotate("features present", (true_l0, y), (2, offset), **place, **text)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
                 continue
             for name, title in titles.items():
                 draw_curve(ax, means[means["sae"] == name], column, colors[name], title)
-            scale(ax, means, named=ax is axes[1])
+            scale(ax, means, name_at="bottom" if ax is axes[1] else "")
             ax.set(xlabel="active latents per sample, $L_0$", ylabel=label)
             mark_references(ax, means, column)
         drawn = [ax for ax in axes if ax.lines]
@@ -43,7 +43,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
 def mark_references(ax: Axes, means: pd.DataFrame, column: str) -> None:
     """The level of no bias, or what chance reaches and one who knows the truth."""
     if column == "gamma":
-        mark_level(ax, 1, "no bias", side="below left")
+        mark_level(ax, 1, "no bias", side="beside")
         return
     ax.set_ylim(0, 1.02)
     for kind, name in {"floor": "chance", "ceiling": "truth known"}.items():
@@ -51,8 +51,8 @@ def mark_references(ax: Axes, means: pd.DataFrame, column: str) -> None:
         if levels is not None and levels.notna().any():
             ax.axhline(levels.mean(), color=GREY, linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=0)
             place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-            text = {"color": GREY, "fontsize": SMALL, "ha": "right", "va": "bottom" if kind == "floor" else "top"}
-            ax.annotate(name, (1, levels.mean()), (0, 1 if kind == "floor" else -2), **place, **text)
+            text = {"color": GREY, "fontsize": SMALL, "ha": "left", "va": "bottom" if kind == "floor" else "top"}
+            ax.annotate(name, (0, levels.mean()), (2, 1 if kind == "floor" else -2), **place, **text)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         saes = tables["saes"]
         titles = list_sweeps(saes, experiments)
         means, errors = tabulate(nearest_true_l0(average_restarts(saes)), titles)
-        figure = make_figure(height=0.9 + 0.34 * len(means))
+        figure = make_figure(height=0.9 + 0.31 * len(means))
         for ax, scores in zip(figure.subplots(2, 1), (DIRECTIONS, DETECTORS), strict=True):
             measured = [score for score in scores if means[score].iloc[: len(titles)].notna().any()]
             if measured:

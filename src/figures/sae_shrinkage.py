@@ -70,7 +70,7 @@ def draw_responses(ax: Axes, tables: dict[str, pd.DataFrame], recovering: pd.Dat
         draw_fit(ax, rows, np.array([MIN_LENGTH, longest]), colors[name])
     shade_reach(ax, tables, recovering)
     ax.set(xlabel="input length $c$ along the feature present", ylabel="activation $f$ of its latent")
-    ax.set(xlim=(0, 1.02 * longest), ylim=(-0.02 * longest, 1.02 * longest))
+    ax.set(xlim=(0, 1.02 * longest), ylim=(-0.02 * longest, 1.35 * longest))  # with room for the legend
     ax.legend(loc="upper left", borderaxespad=0.2)
 
 

@@ -36,8 +36,12 @@ def _tidy(text: str) -> str:
 
 
 def format_setting(value: float) -> str:
-    """A number that somebody chose (a threshold, a learning rate), with the digits it was chosen with."""
-    return _tidy(f"{value:,.12g}")
+    """A number that somebody chose, such as a threshold, with the digits it was chosen with; of more than six, four."""
+    chosen = f"{value:,.12g}"  # not all seventeen digits: sums of floats carry more than were chosen
+    digits = chosen.partition("e")[0].replace(".", "").lstrip("-0")
+    if len(digits) <= 6 or float(value).is_integer():
+        return _tidy(chosen)
+    return f"≈ {_tidy(f'{value:,.4g}')}"
 
 
 def format_threshold(relation: str, threshold: list[float]) -> str:

@@ -7,7 +7,7 @@ from superposition.claims.judging import Claim, Part, Tables
 from superposition.claims.selections import at_attack, at_probability, correlate, of_experiment
 
 SECTION = "adversarial"
-SOURCE = "Elhage et al. 2022, Superposition and Adversarial Robustness"
+SOURCE = 'Elhage et al. 2022, "Relationship to Adversarial Robustness"'
 EXPERIMENT, TRAINED = "uniform_400_in_30", "adversarial_training"
 
 

@@ -9,7 +9,7 @@ from superposition.claims.selections import at_probability, of_best, of_experime
 
 SECTION = "correlated_features"
 ARENA = "ARENA 1.5.4, section 1"
-GEOMETRY = "Elhage et al. 2022, the geometry of superposition"
+GEOMETRY = 'Elhage et al. 2022, "The Geometry of Superposition"'
 PAIRS, ANTI, ANTI_BY_SET = "correlated_pairs", "anticorrelated_pairs", "anticorrelated_pairs_by_set"
 THREE, CONTROL = "three_correlated_pairs", "six_independent"
 MODEL = ["seed", "point", "instance"]

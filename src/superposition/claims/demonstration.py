@@ -17,7 +17,7 @@ from superposition.claims.selections import of_best, of_experiment, share_per_se
 from superposition.geometry import ANTIPODAL_COSINE
 
 SECTION = "nonprivileged_basis"
-DEMONSTRATING = "Elhage et al. 2022, section Demonstrating superposition"
+DEMONSTRATING = 'Elhage et al. 2022, "Demonstrating Superposition"'
 LINEAR, RELU, LARGE = "twenty_in_five_linear", "twenty_in_five", "eighty_in_twenty"
 LARGE_LINEAR = "eighty_in_twenty_linear"
 N_HIDDEN, N_HIDDEN_LARGE = 5, 20

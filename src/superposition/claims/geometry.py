@@ -9,7 +9,7 @@ from superposition.claims.dimensionalities import SECTION, claim_on_components, 
 from superposition.claims.judging import Claim, Part, Tables
 from superposition.claims.selections import correlate, of_experiment, one_per_seed, within
 
-PAPER = "Elhage et al. 2022, The Geometry of Superposition"
+PAPER = 'Elhage et al. 2022, "The Geometry of Superposition"'
 ARENA = "ARENA 1.5.4, section 3"
 LARGE, HALF, SMALL = "uniform_400_in_30", "uniform_400_in_15", "uniform_200_in_20"
 CURVE, FEATURES = "dimensions_per_feature", "feature_dimensionality"
@@ -148,7 +148,7 @@ CLAIMS = [
     Claim(
         "T17",
         SECTION,
-        "Elhage et al. 2022, Superposition as a strategic picture",
+        'Elhage et al. 2022, "The Strategic Picture of Superposition"',
         "No model stores more features than the bound of compressed sensing allows, up to a constant of at most two.",
         (LARGE,),
         (CURVE,),

@@ -18,7 +18,7 @@ from superposition.trajectories import (
 )
 
 SECTION = "learning_dynamics"
-DYNAMICS = "Elhage et al. 2022, superposition and learning dynamics"
+DYNAMICS = 'Elhage et al. 2022, "Superposition and Learning Dynamics"'
 LEVELS = "energy_levels"
 TWO_SETS, THREE_SETS = "octahedra_of_two_sets", "octahedra_of_three_sets"
 MODEL = ["seed", "instance"]

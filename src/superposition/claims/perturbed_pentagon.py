@@ -14,7 +14,7 @@ from superposition.claims.selections import (
 )
 
 SECTION = "geometry"
-PAPER = "Elhage et al. 2022, The Geometry of Superposition, non-uniform superposition"
+PAPER = 'Elhage et al. 2022, "The Geometry of Superposition"'
 EXPERIMENT = "perturbed_pentagon"
 
 

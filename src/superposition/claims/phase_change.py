@@ -8,7 +8,7 @@ from superposition.claims.selections import at_probability, of_experiment, share
 from superposition.phase_theory import OUTCOMES, find_outcomes, outcome_losses, superposed_importances
 
 SECTION = "phase_change"
-ELHAGE = "Elhage et al. 2022, section Superposition as a phase change"
+ELHAGE = 'Elhage et al. 2022, "Superposition as a Phase Change"'
 MCGRATH, SACHAN = "McGrath's comment on Elhage et al. 2022", "Sachan's comment on Elhage et al. 2022"
 TWO, THREE, UNBIASED = "phase_two_in_one", "phase_three_in_two", "phase_without_bias"
 OTHER_OUTPUTS = ("phase_gelu", "phase_silu", "phase_softplus", "phase_quadratic")
