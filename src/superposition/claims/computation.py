@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.privileged_basis import SECTION, increases
-from superposition.claims.selections import at_probability, of_best, of_experiment, share_per_seed
+from superposition.claims.privileged_basis import SECTION
+from superposition.claims.selections import at_probability, increases, of_best, of_experiment, share_per_seed
 
 SIX, HUNDRED = "absolute_value_three_in_six", "absolute_value_hundred_in_forty"
 ARENA = "ARENA 1.5.4, section 2"

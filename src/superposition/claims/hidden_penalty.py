@@ -4,7 +4,7 @@ import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
 from superposition.claims.privileged_basis import SECTION
-from superposition.claims.selections import of_experiment, share_per_seed
+from superposition.claims.selections import increases, of_experiment, share_per_seed
 
 PENALISED = "penalised_twenty_in_five"
 STRATEGIC = 'Elhage et al. 2022, "The Strategic Picture of Superposition"'
@@ -44,7 +44,7 @@ CLAIMS = [
             ),
             Part(
                 "increases of the features in superposition along the penalties",
-                lambda t: (over_penalties(t, "n_superposed").diff(axis=1) > 0).sum(axis=1).astype(float),
+                lambda t: increases(over_penalties(t, "n_superposed")),
                 "=",
                 (0,),
             ),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import at_probability, of_best, of_experiment
+from superposition.claims.selections import at_probability, increases, of_best, of_experiment
 
 SECTION = "privileged_basis"
 NEURONS, DIRECTIONS, BIASED = "neurons_ten_in_five", "directions_ten_in_five", "biased_neurons_ten_in_five"
@@ -41,12 +41,6 @@ def represented_by_best(tables: Tables, probabilities: tuple[float, ...]) -> pd.
 
 def largest_deviation(counts: pd.DataFrame, expected: tuple[int, ...]) -> pd.Series:
     return (counts - list(expected)).abs().max(axis=1, skipna=False)
-
-
-def increases(counts: pd.DataFrame) -> pd.Series:
-    """How often a count rises from one column to the next; undefined where one was not measured."""
-    steps = counts.diff(axis=1).iloc[:, 1:]
-    return (steps > 0).sum(axis=1).astype(float).where(steps.notna().all(axis=1))
 
 
 def count_at(tables: Tables, column: str, probability: float) -> pd.Series:

@@ -88,3 +88,9 @@ def one_per_seed(rows: pd.DataFrame, column: str, statistic: str) -> pd.Series:
 def within(table: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
     """The rows whose feature probability lies in [low, high], up to rounding."""
     return table[table["feature_probability"].between(low - 1e-9, high + 1e-9)]
+
+
+def increases(counts: pd.DataFrame) -> pd.Series:
+    """How often a count rises from one column to the next; undefined where one was not measured."""
+    steps = counts.diff(axis=1).iloc[:, 1:]
+    return (steps > 0).sum(axis=1).astype(float).where(steps.notna().all(axis=1))
