@@ -73,25 +73,34 @@ class FittedDictionary(SparseCode):
         return write(z, parameters["W_dec"], parameters["b_dec"])
 
 
+def towards_skew(h: np.ndarray, directions: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """(components, 1) the signs that skew the components (h - mean) . directions, (components, d_in), to the positive,
+    as features are that are zero or positive. The methods leave the sign open."""
+    return np.where((((h - mean) @ directions.T) ** 3).sum(axis=0) < 0, -1.0, 1.0)[:, None]
+
+
 class PcaDictionary(FittedDictionary):
-    """Principal components, those of the largest variance first."""
+    """Principal components, those of the largest variance first, each turned to where it is skewed."""
 
     def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int):
         from sklearn.decomposition import PCA
 
         pca = PCA(min(n_latents, *h.shape), svd_solver="full").fit(h)
-        return pca.components_.T, pca.components_, pca.mean_
+        directions = pca.components_ * towards_skew(h, pca.components_, pca.mean_)
+        return directions.T, directions, pca.mean_
 
 
 class IcaDictionary(FittedDictionary):
-    """Independent components (FastICA, Hyvärinen & Oja 2000), of whitened activations; at most d_in."""
+    """Independent components (FastICA, Hyvärinen & Oja 2000), of whitened activations, each turned to where it is
+    skewed; at most d_in."""
 
     def fit_instance(self, h: np.ndarray, n_latents: int, random_state: int):
         from sklearn.decomposition import FastICA
 
         n = min(n_latents, *h.shape)
         ica = FastICA(n, whiten="unit-variance", max_iter=1_000, tol=1e-3, random_state=random_state).fit(h)
-        return ica.components_.T, ica.mixing_.T, ica.mean_
+        signs = towards_skew(h, ica.components_, ica.mean_)
+        return (ica.components_ * signs).T, ica.mixing_.T * signs, ica.mean_
 
 
 class NmfDictionary(FittedDictionary):
