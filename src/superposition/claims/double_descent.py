@@ -139,8 +139,8 @@ def claims_at_scale(
             f"{prefix}-c",
             SECTION,
             source,
-            "With many samples the model learns features: five of them, as a pentagon, with a little less than two "
-            "fifths of a dimension each; the samples have none.",
+            "With many samples the model learns features: five of them, as a pentagon, each with clearly less than two "
+            "fifths of a dimension; the samples have none.",
             last,
             figures["points"],
             (

@@ -140,7 +140,7 @@ CLAIMS = [
         "D3-b",
         SECTION,
         "Henighan et al. 2023, appendix",
-        "A hundred times the weight decay leaves no rise of the test loss.",
+        "With a hundred times the weight decay the test loss rises no higher than with the smallest training set.",
         (DECAY,),
         ("longer_training_and_decay",),
         (Part("largest test loss over that of the smallest training set", bump_under_strong_decay, "<=", (1.01,)),),

@@ -146,7 +146,7 @@ CLAIMS = [
         "T9-b",
         SECTION,
         DYNAMICS,
-        "While training, features spend their time at the dimensionalities of polytopes.",
+        "While training, features spend their time at the dimensionalities of polytopes, zero included.",
         (LEVELS,),
         ("energy_levels",),
         (Part("share of logarithmic time within 0.05 of a polytope", time_at_levels, ">=", (0.7,)),),

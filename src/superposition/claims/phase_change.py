@@ -158,8 +158,7 @@ CLAIMS = [
         "T3-c",
         SECTION,
         ELHAGE,
-        "So do models of three features in two dimensions, except where features are so rare that all three "
-        "are superposed.",
+        "So do models of three features in two dimensions.",
         (THREE,),
         FIGURE_THREE,
         (

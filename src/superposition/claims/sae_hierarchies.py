@@ -226,7 +226,7 @@ CLAIMS = [
         "S11-always",
         SECTION,
         ANDERS,
-        "Where every sample is a sum of two features, autoencoders find the sums, whatever penalty and learning rate.",
+        "Where every sample is a sum of two features, autoencoders find the sums, at nearly any penalty and rate.",
         (ALWAYS,),
         ("composed_features",),
         list_composed_parts(ALWAYS),
