@@ -8,6 +8,7 @@ import torch
 from builders import PENTAGON, sae, toy_model
 from mortal_checkpoint import Killed, Mortal
 
+from scripts import fit_saes as fit_saes_step
 from superposition.checkpoints import Checkpoint
 from superposition.progress import Progress
 from superposition.sae_sources import ToyModelActivations
@@ -48,6 +49,29 @@ def train(block, checkpoint=None):
 def fit(block, checkpoint=None):
     source = ToyModelActivations(1.15 * PENTAGON, torch.full((5,), 0.2), toy_model()["features"])
     return fit_saes("tiny", block, 0, source, progress=quiet(), checkpoint=checkpoint)
+
+
+def test_a_fit_does_not_go_on_on_another_toy_model(tmp_path, monkeypatch):
+    def checkpoint_of(W):
+        origins = []
+        source = ToyModelActivations(W, torch.full((5,), 0.2), toy_model()["features"])
+        monkeypatch.setattr(fit_saes_step, "load_tensors", lambda path: {})
+        monkeypatch.setattr(fit_saes_step.SparseSamples, "from_tensors", lambda tensors: None)
+        monkeypatch.setattr(fit_saes_step, "open_toy_model", lambda *_: (source, {"W": W}))
+
+        def fit(*_, checkpoint):
+            origins.append(checkpoint.origin)
+            raise Killed
+
+        monkeypatch.setattr(fit_saes_step, "fit", fit)
+        with pytest.raises(Killed):
+            fit_saes_step.fit_saes(
+                {"id": "tiny", "sae": {}, "seed": 0, "provenance": {"commit": "c", "config": "the same"}},
+                ["model"], "samples", str(tmp_path / "kept"), "weights", "history",
+            )  # fmt: skip
+        return origins[0]
+
+    assert checkpoint_of(PENTAGON) == checkpoint_of(PENTAGON.clone()) != checkpoint_of(1.01 * PENTAGON)
 
 
 def quiet():
