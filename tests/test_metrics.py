@@ -220,6 +220,7 @@ def test_magnitude_line_needs_ten_points_of_different_magnitude():
     for line in (
         metrics.fit_magnitude_line(magnitude, magnitude, magnitude < 9),
         metrics.fit_magnitude_line(np.ones(12), magnitude, magnitude >= 0),
+        metrics.fit_magnitude_line(1 + 1e-7 * magnitude, magnitude, magnitude >= 0),
     ):
         assert math.isnan(line.slope)
         assert math.isnan(line.intercept)

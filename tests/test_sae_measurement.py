@@ -65,6 +65,16 @@ def test_scores_by_hand(truth):
     assert row[list(expected)].to_dict() == pytest.approx(expected, rel=1e-5)
 
 
+def test_shrinkage_is_of_what_is_written_where_latents_fire():
+    # Latents are silent at length .45 and read .2 and .5 of lengths .7 and 1, in halves that rows of length 2 write
+    lengths = torch.tensor([0.45, 0.7, 1.0])
+    x = torch.eye(5).repeat_interleave(3, 0) * (lengths / 2).repeat(5)[:, None]
+    whole = true_autoencoder(bias=-0.5)
+    halves = whole | {"W_enc": whole["W_enc"] / 2, "b_enc": whole["b_enc"] / 2, "W_dec": 2 * whole["W_dec"]}
+    for row in (measure(one, x=x, decoder_norm="free")["saes"].iloc[0] for one in (whole, halves)):
+        assert row[["shrinkage_slope", "shrinkage_intercept"]].tolist() == pytest.approx([1, -0.5], rel=1e-5)
+
+
 def test_keys_and_settings_of_autoencoders():
     rows = measure(*[true_autoencoder()] * 4, sweep={"sparsity_penalty": [0.1, 0.3]}, restarts=2)["saes"]
     assert rows["instance"].tolist() == [0, 1, 2, 3]

@@ -50,7 +50,7 @@ def score(truth: GroundTruth, coder: Coder) -> Scores:
     rankings, lines = _rank_and_fit(codes, pairs, activity)
     edges = _measure_edges(truth, coder, pairs, counts.absorption)
     responses = counts.responses()
-    line = metrics.fit_magnitude_line(responses["length"], responses["activation"], responses["length"] > MIN_LENGTH)
+    line = _fit_shrinkage(coder, pairs, responses)
     fvu = reconstruction.fvu()
     summary = {
         "l0": activity.l0(),
@@ -77,6 +77,14 @@ def score(truth: GroundTruth, coder: Coder) -> Scores:
     latents = {"fraction_active": activity.fraction_active(), "dead": dead}
     latents |= _spread_over_latents(pairs, {name: values[pairs.truth_index] for name, values in by_feature.items()})
     return Scores(summary, latents, edges, responses)
+
+
+def _fit_shrinkage(coder: Coder, pairs: Pairs, responses: dict[str, np.ndarray]) -> metrics.MagnitudeLine:
+    """The line of what matched latents write where they fire, against the length of the only feature present."""
+    length, activation = responses["length"], responses["activation"]
+    writes = np.linalg.norm(coder.decoder.astype(np.float64), axis=1)
+    written = activation * writes[pairs.latent_of_feature()[responses["feature"]]]
+    return metrics.fit_magnitude_line(length, written, (length > MIN_LENGTH) & (activation != 0))
 
 
 def mean_of_defined(values: np.ndarray) -> float:
