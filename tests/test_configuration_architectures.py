@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 import pytest
-from configurations import edit, effective, make_project, problems_of, small
+from configurations import REAL, edit, effective, make_project, problems_of, small
 
 from pipeline.architectures import OWNERS, TRAINED
 from superposition import saes
@@ -101,6 +101,13 @@ MATRYOSHKA = {"architecture": "matryoshka_batchtopk", "k": 1.5}
 )
 def test_settings_that_do_not_agree(project, settings, line):
     assert problems_of(configuration(**settings), project) == [f"saes.relu.{line}"]
+
+
+def test_components_of_a_dictionary_are_no_more_than_its_dimensions(project):
+    raw = REAL | {"saes": {name: block.copy() for name, block in REAL["saes"].items()}}
+    raw["saes"]["benchmark_pca"]["n_latents"] = 65
+    line = "n_latents is 65: allowed are integers from 1 to d_in of decaying_128_in_64, 64, with the architecture 'pca'"
+    assert problems_of(raw, project) == [f"saes.benchmark_pca.{line}"]
 
 
 def test_settings_that_do_agree(project):

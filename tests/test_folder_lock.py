@@ -107,7 +107,13 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "folder"),
-    [(["--cores", "1"], "."), (["-n", "--directory", "/elsewhere", "all"], "/elsewhere"), (["-d", "x"], "x")],
+    [
+        (["--cores", "1"], "."),
+        (["-n", "--directory", "/elsewhere", "all"], "/elsewhere"),
+        (["-d", "x"], "x"),
+        (["--directory=x"], "x"),
+        (["-dx"], "x"),
+    ],
 )
 def test_the_folder_is_that_of_snakemake(arguments, folder):
     assert str(find_folder(arguments)) == folder

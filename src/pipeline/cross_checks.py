@@ -160,6 +160,7 @@ def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]
     own = {path[2:] for path in unsound if path[:2] == ("saes", name)}
     yield from check_architecture(sae, raw["saes"][name], own)
     yield from check_source(raw["saes"][name], sae, raw)
+    yield from check_components(sae, config, unsound)
     toy_model, instance = sae.get("toy_model"), sae["instance"]
     if toy_model not in config["toy_models"] or ("toy_models", toy_model) in unsound:
         return
@@ -168,14 +169,24 @@ def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]
         if source[part][key] not in allowed:
             has = f"is {toy_model!r}, whose {part}.{key} is {source[part][key]!r}"
             yield ("toy_model",), f"{has}: allowed are toy models where it is {' or '.join(map(repr, allowed))}"
-    n_hidden, architecture = source["model"]["n_hidden"], sae.get("architecture")
-    if architecture in ("pca", "ica") and (sae.get("n_latents") or 0) > n_hidden:
-        allowed = f"allowed are integers from 1 to model.n_hidden of {toy_model}, {n_hidden}"
-        yield ("n_latents",), f"is {sae['n_latents']}: {allowed}, with the architecture {architecture!r}"
     count = count_instances(source)
     if isinstance(instance, int) and instance >= count:
         allowed = f"allowed are 'lowest_loss' or integers from 0 to {count - 1}, the instances of {toy_model}"
         yield ("instance",), f"is {instance}: {allowed}"
+
+
+def check_components(sae: dict, config: dict, unsound: set[tuple]) -> Findings:
+    """There are no more principal or independent components than dimensions."""
+    architecture = sae.get("architecture")
+    for key, section in SOURCES.items():
+        name = sae.get(key)
+        if architecture not in ("pca", "ica") or name not in config[section] or (section, name) in unsound:
+            continue
+        block = config[section][name]
+        path, most = ("model.n_hidden", block["model"]["n_hidden"]) if key == "toy_model" else ("d_in", block["d_in"])
+        if (sae.get("n_latents") or 0) > most:
+            allowed = f"allowed are integers from 1 to {path} of {name}, {most}"
+            yield ("n_latents",), f"is {sae['n_latents']}: {allowed}, with the architecture {architecture!r}"
 
 
 def check_source(written: dict, sae: dict, raw: dict) -> Findings:

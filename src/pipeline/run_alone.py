@@ -6,7 +6,7 @@ Every argument is Snakemake's. Where file locks do not work, or the last run was
 whether a lock of Snakemake is one of a live run: it then stays, and Snakemake says how to remove it.
 """
 
-import itertools
+import argparse
 import os
 import socket
 import subprocess
@@ -45,10 +45,9 @@ def run_alone(arguments: list[str]) -> None:
 
 def find_folder(arguments: list[str]) -> Path:
     """The folder that Snakemake will work in."""
-    for flag, value in itertools.pairwise(arguments):
-        if flag in ("--directory", "-d"):
-            return Path(value)
-    return Path()
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--directory", "-d", type=Path, default=Path())
+    return parser.parse_known_args(arguments)[0].directory
 
 
 if __name__ == "__main__":
