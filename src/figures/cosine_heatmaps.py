@@ -9,6 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from figures.benchmark_elements import AS_TRAINED
 from scripts.draw_figure import draw_figure
 from superposition.plotting import GREY, INK, SMALL, color_sweeps, make_figure, style, write_note
 
@@ -40,7 +41,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
 def choose_autoencoder(saes: pd.DataFrame, name: str) -> pd.DataFrame:
     """The key of the sweep's autoencoder, of the first seed and point, whose matched cosines are the median ones."""
     rows = saes[saes["sae"] == name]
-    rows = rows[(rows["mode"] == rows["mode"].iloc[0]) & (rows["point"] == 0) & (rows["seed"] == rows["seed"].min())]
+    rows = rows[(rows["mode"] == AS_TRAINED) & (rows["point"] == 0) & (rows["seed"] == rows["seed"].min())]
     rows = rows.sort_values("matched_cosine", kind="stable")
     return rows[["sae", "seed", "instance", "mode"]].iloc[[(len(rows) - 1) // 2]]
 

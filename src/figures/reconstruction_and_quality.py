@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.benchmark_elements import AS_TRAINED
 from scripts.draw_figure import draw_figure
 from superposition.plotting import GREY, SMALL, color_sweeps, make_figure, name_sweeps, style
 
@@ -12,7 +13,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
     with style():
         saes = tables["saes"]
         titles = {name: block["title"] for name, block in experiments.items() if name in set(saes["sae"])}
-        saes = saes[saes["mode"] == saes["mode"].groupby(saes["sae"]).transform("first")]
+        saes = saes[saes["mode"] == AS_TRAINED]
         colors = color_sweeps(titles)
         figure = make_figure(height=2.9)
         name_sweeps(figure, titles, colors, columns=3)
