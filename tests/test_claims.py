@@ -11,7 +11,9 @@ from claim_checks import check_reproduced, list_parts
 from claim_tables import DENSE, MIDDLE, PROBABILITIES, SPARSE, change, make_tables
 
 from superposition.claims import CLAIMS, nonprivileged_basis, sae_architectures, sparse_autoencoders
+from superposition.claims.finite_data_selections import at_sizes
 from superposition.claims.judging import judge_claims
+from superposition.claims.selections import increases
 
 NAN = float("nan")
 EXPERIMENTS = {*CONFIG["toy_models"], *CONFIG["saes"], *CONFIG["finite_data"]}
@@ -198,3 +200,12 @@ def test_claim_names_what_exists(claim):
     assert shown & set(claim.experiments)  # a figure of the claim shows one of its experiments
     for part in claim.parts:
         assert part.threshold == tuple(sorted(part.threshold))
+
+
+def test_nothing_measured_meets_no_claim():
+    counts = pd.DataFrame({0.1: [2.0, 2.0, 5.0], 0.5: [3.0, np.nan, 4.0], 1.0: [3.0, 1.0, 6.0]})
+    np.testing.assert_array_equal(increases(counts), [1, np.nan, 1])
+    assert increases(counts[[0.1]]).isna().all()
+    models = pd.DataFrame({"n_samples": [5, 6, 9]})
+    assert at_sizes(models, (5, 6))["n_samples"].tolist() == [5, 6]
+    assert at_sizes(models, (5, 8)).empty

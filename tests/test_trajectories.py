@@ -23,8 +23,11 @@ def test_time_at_levels_is_logarithmic():
     # Each snapshot stands for a decade: two of three decades at a level, the last value and step 0 for none
     values = np.array([[0.9], [0.5], [0.5], [0.3], [0.3]])
     assert share_near_levels(values, steps, [0, 0.5], 0.05) == pytest.approx(2 / 3)
-    # The second feature is never near one: half as much
+    # A second feature that is never near one: half as much. A third that is absent does not count
     assert share_near_levels(np.hstack([values, values * 0 + 0.2]), steps, [0, 0.5], 0.05) == pytest.approx(1 / 3)
+    three = np.hstack([values, values * 0 + 0.2, values * 0 + 0.02])
+    assert share_near_levels(three, steps, [0, 0.5], 0.05) == pytest.approx(1 / 3)
+    assert math.isnan(share_near_levels(values * 0, steps, [0, 0.5], 0.05))
     assert share_near_levels(values, steps, [0, 0.5], 0.2) == 1
     assert math.isnan(share_near_levels(values[:2], steps[:2], [0.5], 0.1))
 

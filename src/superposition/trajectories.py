@@ -23,13 +23,15 @@ class Stretch(NamedTuple):
 def share_near_levels(values: np.ndarray, steps: np.ndarray, levels: list[float], tolerance: float) -> float:
     """The share of logarithmic time that `values` (snapshots, columns) spend within `tolerance` of one of the levels.
 
-    A snapshot stands for the time until the next. NaN with fewer than two snapshots after step 0.
+    What is near zero does not count: it is the share of the time in which values exceed `tolerance`. A snapshot stands
+    for the time until the next. NaN with fewer than two snapshots after step 0, or if no value exceeds `tolerance`.
     """
     values, steps = values[steps > 0], steps[steps > 0]
     if len(steps) < 2:
         return float("nan")
     near = np.abs(values[..., None] - np.asarray(levels)).min(-1) <= tolerance
-    return float(np.average(near[:-1].mean(1), weights=np.diff(np.log(steps))))
+    time = np.diff(np.log(steps))[:, None] * (values[:-1] > tolerance)
+    return float((near[:-1] * time).sum() / time.sum()) if time.any() else float("nan")
 
 
 def find_swaps(values: np.ndarray, steps: np.ndarray, jump: float, within: float) -> list[Stretch]:

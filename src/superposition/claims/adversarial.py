@@ -4,7 +4,7 @@ import pandas as pd
 from scipy.stats import pearsonr
 
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import at_attack, at_probability, correlate, of_experiment
+from superposition.claims.selections import at_attack, at_probability, correlate, of_best, of_experiment
 
 SECTION = "adversarial"
 SOURCE = 'Elhage et al. 2022, "Relationship to Adversarial Robustness"'
@@ -12,7 +12,7 @@ EXPERIMENT, TRAINED = "uniform_400_in_30", "adversarial_training"
 
 
 def attacked(tables: Tables) -> pd.DataFrame:
-    models = of_experiment(tables["models"], EXPERIMENT)
+    models = of_best(of_experiment(tables["models"], EXPERIMENT))
     return models.assign(per_dimension=1 / models["dimensions_per_feature"])
 
 

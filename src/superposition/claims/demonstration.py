@@ -76,6 +76,7 @@ def represented_per_dimension(tables: Tables, experiment: str) -> pd.DataFrame:
 
 def difference_between_sizes(tables: Tables) -> pd.Series:
     small, large = represented_per_dimension(tables, RELU), represented_per_dimension(tables, LARGE)
+    small, large = small.align(large, join="inner", axis=0)  # at the seeds of both
     return (small - large).abs().max(axis=1, skipna=False)
 
 
@@ -86,10 +87,10 @@ def biases_of_best(tables: Tables, represented: bool) -> pd.DataFrame:
 
 
 def all_superposed(tables: Tables) -> pd.Series:
-    """Share of the models of all restarts at p <= 0.01 of whose represented features all are superposed."""
+    """Share of the models of all restarts at p <= 0.01 that represent features, all of them superposed."""
     models = of_experiment(tables["models"], RELU)
     models = models[models["feature_probability"] < 0.011]
-    return share_per_seed(models, models["n_superposed"] == models["n_represented"])
+    return share_per_seed(models, (models["n_represented"] > 0) & (models["n_superposed"] == models["n_represented"]))
 
 
 CLAIMS = [

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import at_probability, of_experiment, one_per_seed, share_per_seed, within
+from superposition.claims.selections import at_probability, of_best, of_experiment, one_per_seed, share_per_seed, within
 
 SECTION = "geometry"
 
@@ -35,17 +35,19 @@ LINES = {
 
 
 def features_on_line(tables: Tables, experiment: str, line: str) -> pd.Series:
-    """Most features of one model on a line, over the densities in its range; a model without features has none."""
+    """Most features of one best fit on a line, over the densities in its range; a model without features has none."""
     value, width, _, (low, high) = LINES[line]
-    features = within(of_experiment(tables["features"], experiment), low, high)
+    features = of_best(within(of_experiment(tables["features"], experiment), low, high))
     on_line = features["represented"].astype(bool) & ((features["dimensionality"] - value).abs() <= width)
     counts = on_line.groupby([features["seed"], features["feature_probability"]]).sum()
     return counts.groupby("seed").max().astype(float)
 
 
 def lines_found(tables: Tables, experiment: str) -> pd.Series:
-    found = [features_on_line(tables, experiment, line) >= needed for line, (_, _, needed, _) in LINES.items()]
-    return pd.concat(found, axis=1).sum(axis=1, min_count=len(found)).astype(float)
+    """How many of the lines have enough features; none if that of the antipodal pairs has not."""
+    counts = {line: features_on_line(tables, experiment, line) for line in LINES}
+    found = pd.DataFrame({line: counts[line] >= needed for line, (_, _, needed, _) in LINES.items()}).astype(float)
+    return (found.sum(axis=1) * found["1/2"]).where(pd.DataFrame(counts).notna().all(axis=1))
 
 
 def largest_when_dense(tables: Tables, experiment: str) -> pd.Series:
@@ -189,7 +191,7 @@ def claim_on_components(name: str, source: str, experiment: str, figures: tuple[
         f"{name}-g",
         SECTION,
         source,
-        "The features fall into groups, orthogonal to each other, that are digons, triangles and pentagons.",
+        "Features in small groups, orthogonal to all others, form digons, triangles and pentagons.",
         (experiment,),
         figures[-1:],
         (

@@ -29,7 +29,8 @@ def at_common_seeds(models: pd.DataFrame, n_experiments: int) -> pd.DataFrame:
 
 
 def at_sizes(models: pd.DataFrame, sizes: Sequence[int]) -> pd.DataFrame:
-    return models[models["n_samples"].isin(sizes)]
+    """The models of these sizes; none if one of the sizes is missing."""
+    return models[models["n_samples"].isin(sizes) & set(sizes).issubset(models["n_samples"])]
 
 
 def at_largest(models: pd.DataFrame) -> pd.DataFrame:

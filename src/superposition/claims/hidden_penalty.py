@@ -22,9 +22,10 @@ def at_largest_penalty(tables: Tables) -> pd.DataFrame:
 
 
 def freed_share(tables: Tables) -> pd.Series:
-    """Share of restarts at the largest penalty without superposition, with at most a feature per dimension."""
+    """Share of restarts at the largest penalty without superposition, with a feature, at most one a dimension."""
     models = at_largest_penalty(tables)
-    return share_per_seed(models, (models["n_superposed"] == 0) & (models["n_represented"] <= models["n_hidden"]))
+    few = models["n_represented"].between(1, models["n_hidden"])
+    return share_per_seed(models, (models["n_superposed"] == 0) & few)
 
 
 CLAIMS = [

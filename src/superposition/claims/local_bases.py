@@ -11,7 +11,7 @@ from superposition.claims.correlated_features import (
     sets_of,
 )
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import at_probability, of_best, of_experiment
+from superposition.claims.selections import at_probability, increases, of_best, of_experiment
 
 LOCAL, COLLAPSING = "local_bases", "collapsing_pairs"
 COLLAPSED_FROM, COLLAPSED_TO = 0.05, 0.3  # where the length of collapsed features is judged
@@ -123,7 +123,7 @@ CLAIMS = [
         (
             Part(
                 "decreases of the collapsed pairs along the sweep",
-                lambda t: (collapsed_of_best(t).diff(axis=1) < 0).sum(axis=1).astype(float),
+                lambda t: increases(collapsed_of_best(t).iloc[:, ::-1]),
                 "=",
                 (0,),
             ),

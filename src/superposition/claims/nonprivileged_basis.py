@@ -7,6 +7,7 @@ from superposition.claims.judging import Claim, Part, Tables
 from superposition.claims.selections import (
     PENTAGON_TOLERANCE,
     at_probability,
+    increases,
     is_pentagon,
     of_best,
     of_experiment,
@@ -93,7 +94,7 @@ def median_represented(tables: Tables) -> pd.DataFrame:
 
 
 def decreases(tables: Tables) -> pd.Series:
-    return (median_represented(tables).diff(axis=1) < 0).sum(axis=1).astype(float)
+    return increases(median_represented(tables).iloc[:, ::-1])
 
 
 CLAIMS = [

@@ -113,6 +113,7 @@ def largest_difference_in_area(tables: Tables) -> pd.Series:
     coarse = of_experiment(tables["models"], OTHER_OUTPUTS[0])
     relu = superposed_area(tables, TWO, coarse)
     areas = pd.DataFrame({name: superposed_area(tables, name, coarse) for name in OTHER_OUTPUTS})
+    areas, relu = areas.align(relu, join="inner", axis=0)  # at the seeds of all
     return areas.sub(relu, axis=0).abs().div(relu.where(relu > 0), axis=0).max(axis=1, skipna=False)
 
 

@@ -59,7 +59,8 @@ def fewest_of_kinds(tables: Tables, experiment: str) -> pd.Series:
 def beats_rotations(tables: Tables, experiment: str) -> pd.Series:
     """Per seed, whether the best dense fit is more aligned than 99 of 100 rotations of it."""
     best = at_probability(of_best(of_experiment(tables["models"], experiment)), DENSE).set_index("seed")
-    return (best["basis_alignment"] > best["rotated_alignment"]).astype(float)
+    known = best[["basis_alignment", "rotated_alignment"]].notna().all(axis=1)
+    return (best["basis_alignment"] > best["rotated_alignment"]).astype(float).where(known)
 
 
 def alignment_of_best(tables: Tables) -> pd.Series:

@@ -39,15 +39,18 @@ def median_of_edges(tables: Tables, sae: str, column: str) -> pd.Series:
 
 
 def lowest_cosine(tables: Tables, sae: str, column: str, without: tuple[int, ...] = ()) -> pd.Series:
-    """Median over autoencoders of the smallest cosine of a matched latent with its feature.
+    """Median over autoencoders of the smallest cosine of a latent with its feature; 0 where a latent has none.
 
     Args:
         column: of the encoder or of the decoder with all features
         without: features that do not count
     """
     latents = trained(tables, "latents", sae)
-    latents = latents[latents["feature"].notna() & ~latents["feature"].isin(without)]
-    cosines = [row[int(feature)] for row, feature in zip(latents[column], latents["feature"], strict=True)]
+    latents = latents[~latents["feature"].isin(without)]
+    cosines = [
+        row[int(feature)] if pd.notna(feature) else 0.0
+        for row, feature in zip(latents[column], latents["feature"], strict=True)
+    ]
     lowest = pd.Series(cosines, latents.index, dtype=float).groupby([latents["seed"], latents["instance"]]).min()
     return lowest.groupby("seed").median()
 

@@ -91,6 +91,7 @@ def within(table: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
 
 
 def increases(counts: pd.DataFrame) -> pd.Series:
-    """How often a count rises from one column to the next; undefined where one was not measured."""
+    """How often a count rises from one column to the next; undefined where one was not measured, or only one was."""
     steps = counts.diff(axis=1).iloc[:, 1:]
-    return (steps > 0).sum(axis=1).astype(float).where(steps.notna().all(axis=1))
+    known = steps.notna().all(axis=1) & (steps.shape[1] > 0)
+    return (steps > 0).sum(axis=1).astype(float).where(known)
