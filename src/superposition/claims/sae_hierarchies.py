@@ -10,7 +10,6 @@ CHANIN = "Chanin et al. 2024, section 3"
 NABESHIMA = "Nabeshima 2024; Bussmann et al. 2025"
 ANDERS = "Anders et al. 2024"
 INDEPENDENT, HIERARCHICAL, TIED = "absorption_independent", "absorption_hierarchical", "absorption_tied"
-ABSORPTION = (INDEPENDENT, HIERARCHICAL, TIED)
 TREE_RELU, TREE_BATCHTOPK, TREE_MATRYOSHKA = "tree_relu", "tree_batchtopk", "tree_matryoshka"
 ALWAYS, RARELY = "composed_always", "composed_rarely"
 FAMILY = (0, 1)  # the parent and its child; the other features have no kin
