@@ -2,7 +2,7 @@
 #
 #   config.yaml -> held-out data -> toy models -> sparse autoencoders -> metrics -> claims -> figures -> paper
 #
-# Each rule file opens with what it needs and what it makes; each rule calls the script of its own name in src/scripts.
+# Each file with rules opens with what it needs and what it makes; each rule calls the script of its own name in src/scripts.
 # The configuration is read and checked in rules/common.smk.
 
 from snakemake.utils import min_version

@@ -36,7 +36,7 @@ class Workload:
         textbook, ours: train and return the parameters; `ours` is None where there is no engine yet
         loss: parameters -> (instances,) loss on samples that both sides are judged by
         flops: of one step's dense matrix products, forward and backward, over all instances
-        targets: device -> least ratio to the textbook loop that is asked for
+        targets: device -> least ratio to the textbook loop that is aimed at
         check_steps, repetitions: how long and how often both are trained to compare their losses
         pairs: of a training point and a feature in a step, where the same points are used in every step
         small: the workload that losses are compared on, where the timed one is too slow for repetitions

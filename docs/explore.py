@@ -25,12 +25,13 @@ sns.lineplot(best, x="feature_probability", y="n_represented", marker="o").set(x
 # %% [markdown]
 # ## What do the autoencoders recover?
 #
-# `saes` has a row per autoencoder. Those that leave latents dead cannot find every feature.
+# `saes` has a row per autoencoder. With as many latents as features, one that leaves latents dead cannot find them all.
 
 # %%
 saes = pd.read_parquet("results/metrics/saes")
+pentagon = saes[saes["toy_model"] == "five_in_two_sparse"]
 plt.figure()
-sns.stripplot(saes, x="n_dead", y="n_recovered", hue="sae", dodge=True)
+sns.stripplot(pentagon, x="n_dead", y="n_recovered", hue="sae", dodge=True)
 
 # %% [markdown]
 # ## Which claims failed, and by how much?

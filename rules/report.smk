@@ -1,4 +1,4 @@
-# The report: a page for each figure, the claims and the jobs, which `snakemake --report` gathers into one file.
+# The report: a page for each figure, the claims, the glossary and the jobs, which `snakemake --report` gathers into one file.
 #
 # Required: figures and claims.
 # Makes: results/report/*.html, each of which can be read by itself. `make report` makes results/report.html from them.
@@ -19,6 +19,7 @@ rule present_figure:
         ),
     log:
         "results/logs/present_figure/{figure}.log",
+    localrule: True
     conda:
         "../environment.yml"
     params:
@@ -45,6 +46,7 @@ rule present_claims:
         ),
     log:
         "results/logs/present_claims.log",
+    localrule: True
     conda:
         "../environment.yml"
     params:
@@ -70,6 +72,7 @@ rule present_glossary:
         ),
     log:
         "results/logs/present_glossary.log",
+    localrule: True
     conda:
         "../environment.yml"
     params:
@@ -95,6 +98,7 @@ rule present_jobs:
         ),
     log:
         "results/logs/present_jobs.log",
+    localrule: True
     conda:
         "../environment.yml"
     params:

@@ -46,7 +46,7 @@ def describe_page_of_figure(wildcards):
         "title": title_of(wildcards.figure),
         "caption": caption_of_figure(wildcards),
         "script": figure["script"],
-        "experiments": [*figure["toy_models"], *figure["saes"], *figure["finite_data"]],
+        "experiments": [name for names in experiments_of(figure) for name in names],
     }
 
 
