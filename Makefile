@@ -6,6 +6,7 @@
 # make smoke   the tiny twin of the paper: the same jobs, smaller, in .smoke/
 # make bench   the speed of every kind of training against a textbook loop, in results/benchmark.parquet
 # make check   formatting and lint of code and workflow
+# make clean   removes .venv and .smoke, never results
 #
 # Each sets up .venv by itself; it needs Python 3.11 to 3.13 with venv. Another interpreter: make paper PYTHON=python3.12
 
@@ -30,8 +31,8 @@ paper: .venv/cluster
 endif
 
 report: .venv/installed
-	$(RUN_ALONE) --cores $(CORES) present
-	snakemake --report results/report.html present
+	$(RUN_ALONE) --cores $(CORES) present $(ARGS)
+	snakemake --report results/report.html present $(ARGS)
 	PYTHONPATH=src python -m pipeline.report_frames results/report.html
 
 test: .venv/installed
