@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 from builders import check_schema, finite_data
+from test_finite_data import memorise
 
 from superposition import geometry, toy_models
 from superposition.features import SparseSamples
 from superposition.finite_data import full_batch_loss, to_dense
-from superposition.finite_data_measurement import encode, measure_finite_data, measure_model
+from superposition.finite_data_measurement import encode, measure_finite_data, measure_model, measure_training_loss
 from superposition.finite_data_runs import sample_data_sets
+from superposition.kernels.full_batch import evaluate_loss
 from superposition.toy_models import initialise
 
 
@@ -107,6 +109,20 @@ def test_the_training_loss_chooses(measured):
     assert best["train_loss"].to_list() == models.groupby("point")["train_loss"].min().to_list()
     assert features["instance"].unique().tolist() == best["instance"].to_list()
     assert (models.groupby("point")["test_loss"].idxmin() != best.index).any()  # the test loss would choose others
+
+
+def test_losses_close_to_zero_are_not_rounding():
+    # Four hundred samples of a feature each on a polygon; the fast sum is off by more than the loss
+    x = torch.eye(400)
+    exact = {key: tensor.float() for key, tensor in memorise(x.double()).items()}
+    parameters = {"W": exact["W"].repeat(3, 1, 1), "b_final": exact["b_final"] + torch.tensor([[1e-3], [0], [-1e-3]])}
+    data = SparseSamples.from_dense(x[None])
+    in_double = {key: tensor.double() for key, tensor in parameters.items()}
+    expected = full_batch_loss(in_double, x.double()[:, None], 1 / 400).numpy()
+    assert expected.max() < 1e-5
+    assert expected.argmin() == 1
+    assert np.abs(evaluate_loss(parameters, data, "sum").numpy() - expected).max() > expected.min()
+    np.testing.assert_allclose(measure_training_loss(parameters, data), expected, rtol=1e-6)
 
 
 def test_features_come_longest_first(measured):

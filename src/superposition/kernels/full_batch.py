@@ -5,7 +5,8 @@
     (x - relu(z))^2 = relu(z)^2 - 2 x relu(z) + x^2,
 
 the first term does not contain the data: `linear_regions` sums it. The others are met at the non-zeros of x alone. What
-they leave of a loss close to 0 is accurate to about 1e-7 of sum x^2, and a negative rest is taken as 0.
+they leave of a loss close to 0 is what rounding leaves of large terms that cancel, up to 1e-4 of sum x^2 where W is
+long, and a negative rest is taken as 0.
 """
 
 from collections.abc import Callable
