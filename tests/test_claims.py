@@ -127,7 +127,8 @@ def test_table_of_claims_obeys_its_schema():
 
 
 def test_claims_without_their_experiments_are_not_measured():
-    for missing in sorted(EXPERIMENTS):
+    named = {name for claim in TESTED for name in claim.experiments}
+    for missing in sorted(named) + sorted(EXPERIMENTS - named)[:1]:
         judged = judge(make_tables(), available=EXPERIMENTS - {missing})
         expected = [claim.id for claim in TESTED for _ in claim.parts if missing in claim.experiments]
         not_measured = judged[judged["verdict"] == "not measured"]

@@ -162,7 +162,7 @@ def test_decoder_length_does_not_matter(truth):
     autoencoder["W_dec"] = 3 * autoencoder["W_dec"]
     scaled = measure(autoencoder)["saes"]
     numbers = scaled.select_dtypes("float")
-    np.testing.assert_allclose(numbers, truth["saes"][numbers.columns], rtol=1e-5, atol=1e-2)
+    np.testing.assert_allclose(numbers, truth["saes"][numbers.columns], rtol=1e-5, atol=1e-5)
 
 
 def test_autoencoders_do_not_mix(truth):
