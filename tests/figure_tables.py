@@ -74,18 +74,18 @@ def make_saes(
     rows = np.stack([PENTAGON.real, PENTAGON.imag], axis=1)
     for sae, seed, (point, penalty), restart in product(names, seeds, enumerate(penalties), range(restarts)):
         instance = point * restarts + restart
-        key = {"sae": sae, "seed": seed, "instance": instance}
+        key, mode = {"sae": sae, "seed": seed, "instance": instance}, {"mode": "as_trained"}
         about = {"toy_model": "base", "model_instance": 1, "n_features": 5, "n_latents": 5, "sparsity_penalty": penalty}
         about |= {"point": point, "restart": restart}
         scores = {"n_dead": len(dead), "n_recovered": 5 - len(dead), "full_recovery": not dead, "gamma": gamma}
-        tables["saes"].append(key | about | scores | {"mmcs_truth": 0.9, "mmcs_truth_floor": 0.8})
+        tables["saes"].append(key | about | mode | scores | {"mmcs_truth": 0.9, "mmcs_truth_floor": 0.8})
         for latent in range(5):
             latents = {"latent": latent, "dead": latent in dead, "encoder": rows[latent], "decoder": rows[latent]}
             latents |= dict.fromkeys(("encoder_cosines", "decoder_cosines"), rows @ rows[latent])
-            tables["latents"].append(key | latents)
+            tables["latents"].append(key | mode | latents)
         for sample, length in enumerate([0.1, 0.5, 1.0] if not dead else []):
             response = {"sample": sample, "length": length, "activation": max(0.0, length - 0.2)}
-            tables["single_feature_responses"].append(key | response)
+            tables["single_feature_responses"].append(key | mode | response)
         for step in range(0, 41, 10):
             active = np.array([np.nan if step == 0 else 0.0 if latent in dead else 0.02 for latent in range(5)])
             resampled = np.arange(5) == (

@@ -34,6 +34,8 @@ ALLOWED = (
     ("privileged_basis", "$p = 0.35$", "setting", (NEURONS,)),
     ("privileged_basis", "$p = 0.15$", "setting", (NEURONS,)),
     ("privileged_basis", "$p = 0.1$", "setting", (NEURONS,)),
+    ("privileged_basis", "$p = 0.06$", "setting", (NEURONS,)),
+    ("privileged_basis", "$p = 0.04$", "setting", (NEURONS,)),
     ("privileged_basis", "$p = 0.01$", "setting", (f"{COMPUTING}.sweep.feature_probability",)),
     (
         "privileged_basis",
