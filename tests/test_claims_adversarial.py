@@ -20,9 +20,9 @@ def make_tables(seeds=(0, 1, 2)):
     for seed in seeds:
         for instance, p in enumerate(DENSITIES):
             key = {"experiment": UNIFORM, "seed": seed, "instance": instance, "feature_probability": p}
-            rows.append(
-                key | {"dimensions_per_feature": p**0.5, "vulnerability": p**-0.5, "n_hidden": 30, "lowest_loss": True}
-            )
+            measured = {"dimensions_per_feature": p**0.5, "vulnerability": p**-0.5}
+            rows.append(key | measured | {"n_hidden": 30, "lowest_loss": True})
+            rows.append(key | {"instance": 99, "lowest_loss": False})  # a restart that is not attacked
         for instance, size in enumerate(SIZES):
             key = {"experiment": TRAINED, "seed": seed, "instance": instance, "feature_probability": 0.2}
             rows.append(key | {"attack_size": size, "n_hidden": 10, "n_represented": round(30 - 25 * size)})

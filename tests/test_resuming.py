@@ -66,7 +66,7 @@ def test_a_fit_does_not_go_on_on_another_toy_model(tmp_path, monkeypatch):
         monkeypatch.setattr(fit_saes_step, "fit", fit)
         with pytest.raises(Killed):
             fit_saes_step.fit_saes(
-                {"id": "tiny", "sae": {}, "seed": 0, "provenance": {"commit": "c", "config": "the same"}},
+                {"id": "tiny", "sae": {}, "seed": 0},
                 ["model"], "samples", str(tmp_path / "kept"), "weights", "history",
             )  # fmt: skip
         return origins[0]

@@ -1,8 +1,6 @@
 """Fit all instances of one sparse-autoencoder sweep at one seed to the activations of a trained toy model, or of a
 synthetic dictionary; a job that was killed goes on where it was."""
 
-import hashlib
-
 import torch
 
 from scripts.command_line import provenance, run
@@ -24,19 +22,16 @@ def fit_saes(
     with claim_device(gpus) as device:
         if "dictionary" in spec:
             source, origin = DictionarySource(Dictionary.from_tensors(spec["dictionary"], data).to(device)), {}
+            specification = provenance(spec)["config"]
         else:
             source, origin = open_toy_model(spec, model_weights, SparseSamples.from_tensors(data), device)
-        # The specification does not say how the toy model was trained: edited and trained again, it is another source
-        specification = " ".join([provenance(spec)["config"], *map(digest, origin.values())])
+            # It does not say how the toy model was trained: trained anew with other settings, that is another source
+            specification = f"{provenance(spec)['config']} {source.digest()}"
         kept = Checkpoint(checkpoint, specification, device)
         parameters, losses = fit(spec["id"], sae, spec["seed"], source, device, checkpoint=kept)
     save_table(losses, history, spec["tables"]["sae_history"], provenance(spec))
     save_tensors(parameters | origin, weights, provenance(spec))
     kept.remove()
-
-
-def digest(tensor: torch.Tensor) -> str:
-    return hashlib.sha256(tensor.cpu().numpy().tobytes()).hexdigest()
 
 
 def open_toy_model(

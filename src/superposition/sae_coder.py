@@ -33,6 +33,11 @@ class Coder:
     def n_latents(self) -> int:
         return len(self.decoder)
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """(n_latents,) float64: how much one unit of each latent adds to h'."""
+        return np.linalg.norm(self.decoder.astype(np.float64), axis=1)
+
 
 class Codes:
     """(x, h, z) of all samples in order, chunk by chunk, as often as asked: held where they are few, else made anew."""

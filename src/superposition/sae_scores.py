@@ -82,8 +82,7 @@ def score(truth: GroundTruth, coder: Coder) -> Scores:
 def _fit_shrinkage(coder: Coder, pairs: Pairs, responses: dict[str, np.ndarray]) -> metrics.MagnitudeLine:
     """The line of what matched latents write where they fire, against the length of the only feature present."""
     length, activation = responses["length"], responses["activation"]
-    writes = np.linalg.norm(coder.decoder.astype(np.float64), axis=1)
-    written = activation * writes[pairs.latent_of_feature()[responses["feature"]]]
+    written = activation * coder.lengths[pairs.latent_of_feature()[responses["feature"]]]
     return metrics.fit_magnitude_line(length, written, (length > MIN_LENGTH) & (activation != 0))
 
 
@@ -148,7 +147,7 @@ def _rank_and_fit(
     rankings = {"auroc": np.full(truth.n_features, 0.5), "average_precision": share.copy()}
     lines = {f"magnitude_{name}": np.full(truth.n_features, np.nan) for name in metrics.MagnitudeLine._fields}
     lengths = np.linalg.norm(truth.directions.astype(np.float64), axis=1)
-    writes = np.linalg.norm(coder.decoder.astype(np.float64), axis=1)
+    writes = coder.lengths
     size = max(1, PAIR_VALUES // activity.n_samples)
     for start in range(0, len(pairs.truth_index), size):
         features, latents = pairs.truth_index[start : start + size], pairs.latent_index[start : start + size]

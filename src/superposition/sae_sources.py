@@ -6,6 +6,7 @@ batch that all instances share. One whose instances have samples of their own sa
 asked for one instance at a time, each with its own generator, so that no instance's samples depend on the others.
 """
 
+import hashlib
 from typing import Protocol
 
 import torch
@@ -37,6 +38,10 @@ class ToyModelActivations:
         self.W = W.to(device)
         self.bias = torch.zeros(len(W), device=device)
         self.probability, self.features = probability.to(device), features
+
+    def digest(self) -> str:
+        """A hash of W, by which a checkpoint knows the source that it is of."""
+        return hashlib.sha256(self.W.cpu().numpy().tobytes()).hexdigest()
 
     def distribution(self, n_instances: int) -> SparseFeatures:
         return make_distribution(self.features, self.probability.expand(n_instances, -1))
