@@ -179,3 +179,14 @@ def test_no_polysemantic_neurons_have_no_second_weight():
     neurons = pd.DataFrame(list_neurons({"seed": 0}, signed_pairs(3)))
     assert np.isnan(computation.median_second_weight(neurons))
     assert np.isnan(computation.quartile_difference(neurons.head(3)))
+
+
+@pytest.mark.parametrize(
+    ("claim", "part", "breaking", "verdict"),
+    [
+        ("T12-a", 2, change("models", of(LINEAR, 0.75), rotated_alignment=float("nan")), "not measured"),
+        ("T16", 0, change("models", LARGEST, n_represented=0, n_superposed=0), "failed"),
+    ],
+)
+def test_nothing_is_not_what_a_claim_asks_for(claim, part, breaking, verdict):
+    assert judge(breaking(make_tables())).set_index(["claim", "part"]).loc[(claim, part), "verdict"] == verdict

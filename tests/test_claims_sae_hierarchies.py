@@ -146,3 +146,11 @@ def test_absorption_lowers_the_loss_by_what_a_second_activation_costs():
         assert found.reconstruction.item() == pytest.approx(0, abs=1e-7)
         losses.append(found.total.item())
     assert losses[0] - losses[1] == pytest.approx(penalty * p_both * (2 - 2**0.5), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("claim", "part", "sae"), [("S9-independent", 0, "absorption_independent"), ("S9-tied", 0, "absorption_tied")]
+)
+def test_a_latent_without_a_feature_has_no_cosine_with_it(claim, part, sae):
+    row = judge(change("latents", f"sae == '{sae}' and latent == 3", feature=None)(make_tables())).loc[(claim, part)]
+    assert (row["value"], row["verdict"]) == (0, "failed")
