@@ -3,13 +3,20 @@
 import ast
 import re
 
+import duckdb
+import pandas as pd
 import pytest
 import yaml
 from workflow_plans import (
     CONFIG,
+    SAES,
+    SEEDS,
     TOY_MODELS,
 )
 from workflow_runs import ROOT, Project, load_configurations
+
+from superposition.claims import basic_results
+from superposition.claims.judging import judge_claims
 
 README = (ROOT / "README.md").read_text()
 TABLES = {"toy_models": "models", "finite_data": "finite_models", "saes": "saes", "dictionaries": "dictionaries"}
@@ -90,3 +97,37 @@ def test_the_tables_are_read_by_pandas(tiny_run: Project, monkeypatch):
     dimensionality = eval(compile(ast.Expression(last.value), "README.md", "eval"), names)
     assert dimensionality.between(0, 1.01).all()
     assert set(dimensionality.index.get_level_values("experiment")) == set(TOY_MODELS)
+
+
+def test_a_claim_of_the_readme_is_judged(tiny_run: Project):
+    recipe = read_block("python", "CLAIMS.append").replace("six_in_three", "five_in_two")
+    names = vars(basic_results) | {"CLAIMS": []}
+    exec(recipe, names)
+    tables = {"models": pd.read_parquet(tiny_run.results / "metrics/models")}
+    [judged] = judge_claims(names["CLAIMS"], tables, {"five_in_two"}).to_dict("records")
+    models = tables["models"].query("experiment == 'five_in_two'")
+    assert judged["claim"] == "mine-1"
+    assert judged["n_seeds"] == len(SEEDS)
+    assert judged["value"] == models.groupby("seed")["n_represented"].max().mean()
+
+
+def test_a_figure_of_the_readme_is_drawn(finished: Project):
+    (finished.root / "src/figures/mine.py").write_text(read_block("python", "draw_figure"))
+    finished.configure({"figures": {"mine": {"toy_models": ["five_in_two"]}}})
+    assert finished.plan()["draw_figure"] == {"mine"}
+    finished.run("--cores", "2", "results/figures/mine.pdf")
+    assert (finished.results / "figures/mine.png").stat().st_size > 1000
+
+
+# --- SQL ---
+
+
+def test_the_tables_are_read_by_duckdb(tiny_run: Project, monkeypatch):
+    monkeypatch.chdir(tiny_run.root)
+    claims, saes = read_block("sql", "claims.parquet").strip().removesuffix(";").split(";")
+    assert (
+        duckdb.sql(claims)
+        .df()
+        .equals(pd.read_parquet("results/claims.parquet")[["claim", "quantity", "value", "low", "high", "verdict"]])
+    )
+    assert {row[0] for row in duckdb.sql(saes).fetchall()} == set(SAES)
