@@ -1,5 +1,6 @@
 """Where compiled kernels are kept, and what the compiler may not assume."""
 
+import errno
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from superposition.kernels import compilation
-from superposition.kernels.compilation import FASTMATH, cache_folder, jit
+from superposition.kernels.compilation import FASTMATH, cache_folder, call, jit
 
 SOURCE = str(Path(compilation.__file__).parents[2])
 
@@ -106,3 +107,16 @@ def test_the_process_that_finds_nothing_compiled_computes_the_same_bits(tmp_path
         digests.append(run.stdout)
     assert digests[0] == digests[1]
     assert len(digests[0].strip()) == 64
+
+
+def test_where_nothing_can_be_locked_each_job_compiles_for_itself(monkeypatch):
+    def refuse(self):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(compilation.FileLock, "__enter__", refuse)
+
+    @jit
+    def double(value):
+        return 2 * value
+
+    assert call(double, 3) == 6

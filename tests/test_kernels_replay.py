@@ -52,10 +52,10 @@ def test_toy_models(kind, p):
     distribution = SparseFeatures(per_feature, "signed_uniform" if signed else "uniform")
     recorder, by_autograd = make_recorder(), make_recorder()
     toy_models.minimise(kind, parameters, distribution, importance, TRAINING, RATES, penalty, SEEDS, recorder)
-    x = replay(probabilities, signed)
+    batches = iter(replay(probabilities, signed))
 
-    def loss(step):
-        return loss_of_specification(kind, expected, x[step], importance, penalty)
+    def loss():
+        return loss_of_specification(kind, expected, next(batches), importance, penalty)
 
     minimise(expected, loss, TRAINING, RATES, by_autograd)
     same(parameters, expected, recorder, by_autograd)
@@ -72,10 +72,10 @@ def test_autoencoders(architecture):
         architecture, parameters, PENTAGON, distribution, penalty, TRAINING, NO_RESAMPLING, RATES, SEEDS, recorder,
         lambda *_: None, lambda _: None,
     )  # fmt: skip
-    x = replay(probabilities)
+    batches = iter(replay(probabilities))
     minimise(
         expected,
-        lambda step: architecture.losses(expected, x[step] @ PENTAGON.T, penalty).total,
+        lambda: architecture.losses(expected, next(batches) @ PENTAGON.T, penalty).total,
         TRAINING,
         RATES,
         by_autograd,

@@ -138,14 +138,14 @@ def test_final_losses_are_distributed_as_the_specifications(architecture, p):
         else:
             batches = torch.Generator().manual_seed(5)
 
-            def loss_of_step(step, parameters=parameters, batches=batches):
+            def loss_of_batch(parameters=parameters, batches=batches):
                 h = features.sample(training["batch_size"], batches) @ W.T
                 return architecture.losses(parameters, h, penalty).total
 
             def after_step(step, parameters=parameters):
                 architecture.after_step(parameters)
 
-            minimise_by_autograd(parameters, loss_of_step, training, rates, recorder, after_step=after_step)
+            minimise_by_autograd(parameters, loss_of_batch, training, rates, recorder, after_step=after_step)
         losses.append(architecture.losses(parameters, held_out.expand(-1, n, -1), penalty).total.numpy())
     assert stats.ks_2samp(*losses).pvalue > 0.01
     assert stats.mannwhitneyu(*losses).pvalue > 0.01

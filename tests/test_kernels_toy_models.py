@@ -293,11 +293,11 @@ def test_final_losses_are_distributed_as_the_specifications(kind, p, settings):
         else:
             batches = torch.Generator().manual_seed(5)
 
-            def loss_of_step(step, parameters=parameters, batches=batches):
+            def loss_of_batch(parameters=parameters, batches=batches):
                 x = features.sample(training["batch_size"], batches)
                 return loss_of_specification(kind, parameters, x, importance, penalty)
 
-            minimise_by_autograd(parameters, loss_of_step, training, rates, recorder)
+            minimise_by_autograd(parameters, loss_of_batch, training, rates, recorder)
         chunks = held_out.split(2000)  # 40 MB each
         judged = [loss_of_specification(kind, parameters, chunk, importance, penalty) for chunk in chunks]
         losses.append(torch.stack(judged).mean(0).numpy())

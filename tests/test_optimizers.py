@@ -50,7 +50,8 @@ def test_same_steps_as_torch(kind, weight_decay, schedule):
     parameters, goals = start(), targets()
     optimizer = Adam(parameters, torch.tensor(RATES), weight_decay)
     for step in range(STEPS):
-        optimizer.step(gradients(parameters, goals, step), schedule_factor(schedule, step, STEPS, WARMUP))
+        factor = schedule_factor(schedule, step, STEPS, WARMUP)
+        optimizer.step(gradients(parameters, goals, step), *optimizer.numbers(step, factor))
     expected = run_torch(kind, schedule, weight_decay)
     for name, parameter in parameters.items():
         assert parameter.abs().max() > 0.1  # they have gone somewhere
@@ -62,14 +63,15 @@ def test_first_step_by_hand():
     # its size; the decay comes first and is decoupled: 2 (1 - .1 * .5) - .1 = 1.8.
     parameters = {"W": torch.full((2, 3), 2.0)}
     optimizer = Adam(parameters, torch.tensor([0.1, 0.0]), weight_decay=0.5)
-    optimizer.step({"W": torch.tensor([[7.0, -7.0, 1e-3]] * 2)})
+    optimizer.step({"W": torch.tensor([[7.0, -7.0, 1e-3]] * 2)}, *optimizer.numbers(0))
     torch.testing.assert_close(parameters["W"], torch.tensor([[1.8, 2.0, 1.8], [2.0, 2.0, 2.0]]), rtol=0, atol=1e-5)
 
 
 def test_gradients_below_epsilon_hardly_move():
     # g = 1e-9 against epsilon = 1e-8: the step is .1 * 1 / 11.
     parameters = {"W": torch.zeros(1, 1)}
-    Adam(parameters, torch.tensor([0.1])).step({"W": torch.tensor([[1e-9]])})
+    optimizer = Adam(parameters, torch.tensor([0.1]))
+    optimizer.step({"W": torch.tensor([[1e-9]])}, *optimizer.numbers(0))
     assert parameters["W"].item() == pytest.approx(-0.1 / 11, rel=1e-4)
 
 

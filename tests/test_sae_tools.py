@@ -116,9 +116,9 @@ def test_other_betas_are_those_of_torch():
     ours, theirs = {"b_enc": start.clone()}, start.clone().requires_grad_()
     mine = Adam(ours, torch.tensor([0.1]), betas=(0.5, 0.9375))
     plain = torch.optim.Adam([theirs], lr=0.1, betas=(0.5, 0.9375))
-    for _ in range(10):
+    for step in range(10):
         theirs.grad = torch.randn(1, 4, generator=generator)
-        mine.step({"b_enc": theirs.grad}, 1.0)
+        mine.step({"b_enc": theirs.grad}, *mine.numbers(step))
         plain.step()
     torch.testing.assert_close(ours["b_enc"], theirs.detach())
 
@@ -126,7 +126,7 @@ def test_other_betas_are_those_of_torch():
 def test_moments_are_forgotten_of_the_latents_restarted_alone():
     shapes = {"W_enc": (2, 3, 4), "W_dec": (2, 4, 3), "b_enc": (2, 4), "b_dec": (2, 3)}
     optimizer = Adam({k: torch.zeros(s) for k, s in shapes.items()}, torch.ones(2))
-    optimizer.step({name: torch.ones(shape) for name, shape in shapes.items()}, 1.0)
+    optimizer.step({name: torch.ones(shape) for name, shape in shapes.items()}, *optimizer.numbers(0))
     restarted = torch.tensor([[False, True, False, True], [False, False, False, True]])
     forget_moments(optimizer, restarted)
     for moments in (optimizer.first, optimizer.second):
@@ -145,10 +145,10 @@ def test_resampling_changes_rows_and_moments(architecture, reset, monkeypatch):
     seen = {}
     plain = Adam.step
 
-    def step(self, gradients, factor):
-        if self.steps == 20:
+    def step(self, gradients, *numbers):
+        if numbers == self.numbers(20):
             seen.update({name: (p.clone(), self.first[name].clone()) for name, p in self.parameters.items()})
-        plain(self, gradients, factor)
+        plain(self, gradients, *numbers)
 
     monkeypatch.setattr(Adam, "step", step)
     rows = []

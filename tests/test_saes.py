@@ -191,6 +191,6 @@ def test_shrinkage_at_the_optimum(d_in, penalty):
         gradients = dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))
         for tensor in parameters.values():
             tensor.requires_grad_(False)
-        optimizer.step(gradients, schedule_factor("cosine", step, 1500))
+        optimizer.step(gradients, *optimizer.numbers(step, schedule_factor("cosine", step, 1500)))
     z = RELU.encode(parameters | {"b_dec": torch.zeros(1, d_in)}, h).flatten()
     torch.testing.assert_close(z, (lengths - penalty * d_in / 2).clamp(min=0), rtol=0, atol=1e-3)

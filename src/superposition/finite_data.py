@@ -124,4 +124,4 @@ def minimise_full_batch(
     check_data(data, parameters)
     x = to_dense(data, len(learning_rate), parameters["W"])
     factor = loss_factor(data, loss_scale)
-    minimise(parameters, lambda step: full_batch_loss(parameters, x, factor), training, learning_rate, recorder)
+    minimise(parameters, lambda: full_batch_loss(parameters, x, factor), training, learning_rate, recorder)

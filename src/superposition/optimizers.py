@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+Number = float | Tensor
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # torch.optim's defaults, which every source of this paper uses
 
 
@@ -34,25 +35,27 @@ class Adam:
         self.betas = betas
         self.first = {name: torch.zeros_like(p) for name, p in parameters.items()}
         self.second = {name: torch.zeros_like(p) for name, p in parameters.items()}
-        self.steps = 0
 
     def to_tensors(self) -> dict[str, Tensor]:
         """The moments, for `resume`."""
         kinds = {"first": self.first, "second": self.second}
         return {f"{kind}.{name}": tensor for kind, tensors in kinds.items() for name, tensor in tensors.items()}
 
-    def resume(self, kept: dict[str, Tensor], steps: int) -> None:
-        """Go on, after so many steps, from what `to_tensors` gave."""
+    def resume(self, kept: dict[str, Tensor]) -> None:
+        """Go on from what `to_tensors` gave."""
         for key, tensor in self.to_tensors().items():
             tensor.copy_(kept[key])
-        self.steps = steps
+
+    def numbers(self, step: int, rate_factor: float = 1.0) -> tuple[float, float, float]:
+        """What `step` needs besides gradients in the 0-based update `step`: the schedule's value, and what undoes the
+        moments' start at 0, 1 - beta1^(step + 1) and the root of 1 - beta2^(step + 1)."""
+        beta1, beta2 = self.betas
+        return rate_factor, 1 - beta1 ** (step + 1), math.sqrt(1 - beta2 ** (step + 1))
 
     @torch.no_grad()
-    def step(self, gradients: dict[str, Tensor], rate_factor: float = 1.0) -> None:
-        """One update; `rate_factor` is the schedule's value at this step."""
-        self.steps += 1
+    def step(self, gradients: dict[str, Tensor], rate_factor: Number, bias1: Number, root2: Number) -> None:
+        """One update with the `numbers` of its step, which may be tensors without axes."""
         beta1, beta2 = self.betas
-        bias1, bias2 = 1 - beta1**self.steps, 1 - beta2**self.steps
         for name, parameter in self.parameters.items():
             rate = (rate_factor * self.learning_rate).view(-1, *[1] * (parameter.ndim - 1))
             gradient, first, second = gradients[name], self.first[name], self.second[name]
@@ -60,7 +63,7 @@ class Adam:
                 parameter.mul_(1 - rate * self.weight_decay)
             first.lerp_(gradient, 1 - beta1)
             second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-            denominator = (second.sqrt() / math.sqrt(bias2)).add_(EPSILON)
+            denominator = (second.sqrt() / root2).add_(EPSILON)
             parameter.sub_(rate / bias1 * first / denominator)
 
 

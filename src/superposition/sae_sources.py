@@ -38,13 +38,17 @@ class ToyModelActivations:
         self.W = W.to(device)
         self.bias = torch.zeros(len(W), device=device)
         self.probability, self.features = probability.to(device), features
+        self._distributions: dict[int, SparseFeatures] = {}
 
     def digest(self) -> str:
         """A hash of W, by which a checkpoint knows the source that it is of."""
         return hashlib.sha256(self.W.cpu().numpy().tobytes()).hexdigest()
 
     def distribution(self, n_instances: int) -> SparseFeatures:
-        return make_distribution(self.features, self.probability.expand(n_instances, -1))
+        if n_instances not in self._distributions:
+            probability = self.probability.expand(n_instances, -1)
+            self._distributions[n_instances] = make_distribution(self.features, probability)
+        return self._distributions[n_instances]
 
     def sample(self, batch_size: int, n_instances: int, generator: torch.Generator) -> Tensor:
         return self.distribution(n_instances).sample(batch_size, generator) @ self.W.T

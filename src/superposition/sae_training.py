@@ -10,8 +10,9 @@ from torch import Tensor
 from superposition import saes
 from superposition.checkpoints import Checkpoint
 from superposition.kernels import sae_training as kernels
-from superposition.optimizers import Adam
+from superposition.optimizers import Adam, Number
 from superposition.progress import Progress
+from superposition.recorded_steps import can_record, choose_advance
 from superposition.runs import list_instances
 from superposition.sae_control import L0Controller, warmup_factor
 from superposition.sae_history import History
@@ -34,7 +35,8 @@ class Activity:
     def add(self, losses: saes.Losses) -> None:
         fraction = losses.active.float().mean(0)
         self.recent.append(fraction)
-        self.stretch.append((losses.reconstruction.detach(), losses.sparsity.detach(), fraction))
+        own = (losses.reconstruction, losses.sparsity)  # a recorded step overwrites them
+        self.stretch.append((*(loss.detach().clone() for loss in own), fraction))
 
     def dead(self) -> Tensor:
         """(instances, n_latents): silent in every batch of the last `window` steps."""
@@ -142,7 +144,10 @@ def fit_saes(
             sae["resampling"], learning_rate, seeds, recorder, close_stretch, resample, kept, keep,
         )  # fmt: skip
         return parameters, history.to_table(recorder, name, seed)
-    state = minimise(architecture, parameters, sae, batches, schedules, recorder, close_stretch, resample, kept, keep)
+    recorded = is_simple(sae, architecture, source) and can_record(sae["training"], device)
+    state = minimise(
+        architecture, parameters, sae, batches, schedules, recorder, close_stretch, resample, kept, keep, recorded
+    )
     return saes.rescale(parameters, 1 / scale) | state, history.to_table(recorder, name, seed)
 
 
@@ -157,8 +162,13 @@ def scale_of_activations(name: str, sae: dict, seed: int, source: Source, device
 
 def uses_kernel(sae: dict, architecture: saes.Architecture, source: Source, device: torch.device | str) -> bool:
     """Whether the fused steps can fit this sweep, and may."""
+    return is_simple(sae, architecture, source) and torch.device(device).type == "cpu"
+
+
+def is_simple(sae: dict, architecture: saes.Architecture, source: Source) -> bool:
+    """Whether an engine that is not the plain specification may fit this sweep: its steps are all alike."""
     may = sae["training"]["engine"] == "auto" and isinstance(source, ToyModelActivations)
-    return may and is_plain(sae, architecture) and kernels.supports(architecture, device)
+    return may and is_plain(sae, architecture) and kernels.supports(architecture)
 
 
 def minimise(
@@ -172,6 +182,7 @@ def minimise(
     resample: Callable[[Tensor], Tensor],
     kept: dict[str, Tensor],
     keep: Callable[[Callable[[], dict[str, Tensor]]], None],
+    recorded: bool = False,
 ) -> dict[str, Tensor]:
     """The specification, trained by autograd on any device; the kernel's `minimise` says what is called when.
 
@@ -180,6 +191,7 @@ def minimise(
     Args:
         schedules: for what an architecture draws once per step for all instances
         resample: as the kernel's; says which latents were restarted
+        recorded: whether steps are recorded and replayed, see recorded_steps
 
     Returns:
         the state of the training tools, to be saved beside the parameters
@@ -200,21 +212,8 @@ def minimise(
         weights = {f"parameter.{key}": tensor for key, tensor in parameters.items()}
         return optimizer.to_tensors() | weights | activity.to_tensors() | (controller.state() if controller else {})
 
-    begin = recorder.steps[-1] if recorder.steps else 0
-    if begin:
-        for key, tensor in parameters.items():
-            tensor.copy_(kept[f"parameter.{key}"])
-        optimizer.resume(kept, begin)
-        activity.resume(kept)
-        if controller:
-            controller.resume(kept)
-    for step in range(begin, steps):
-        if resampling["method"] != "none" and step and step % resampling["every"] == 0:
-            restarted = resample(activity.dead())
-            if resampling["reset_moments"]:
-                forget_moments(optimizer, restarted)
-        architecture.begin_step(parameters, step / steps, schedules)
-        weight = penalty * warmup_factor(step, training["sparsity_warmup_steps"])
+    def update(penalty_factor: Number, *numbers: Number) -> saes.Losses:
+        weight = penalty * penalty_factor
         for tensor in trained.values():
             tensor.requires_grad_(True)
         losses = architecture.losses(
@@ -225,15 +224,38 @@ def minimise(
             tensor.requires_grad_(False)
         gradients = dict(zip(trained, found, strict=True))
         architecture.observe(parameters, losses)
-        activity.add(losses)
-        if controller:
-            controller.update(losses.active)
         architecture.adjust_gradients(parameters, gradients)
         if training["gradient_clip"] != "none":
             clip_gradients(gradients, training["gradient_clip"])
-        optimizer.step(gradients, rate_factor(training, step))
+        optimizer.step(gradients, *numbers)
         architecture.after_step(parameters)
         saes.restrain_decoder(architecture, parameters)
+        return losses
+
+    def numbers_of(step: int) -> tuple[float, ...]:
+        penalty_factor = warmup_factor(step, training["sparsity_warmup_steps"])
+        return penalty_factor, *optimizer.numbers(step, rate_factor(training, step))
+
+    begin = recorder.steps[-1] if recorder.steps else 0
+    if begin:
+        for key, tensor in parameters.items():
+            tensor.copy_(kept[f"parameter.{key}"])
+        optimizer.resume(kept)
+        activity.resume(kept)
+        if controller:
+            controller.resume(kept)
+    todo = range(begin, steps)
+    advance = choose_advance(update, numbers_of, todo, batches.generators, device, recorded)
+    for step in todo:
+        if resampling["method"] != "none" and step and step % resampling["every"] == 0:
+            restarted = resample(activity.dead())
+            if resampling["reset_moments"]:
+                forget_moments(optimizer, restarted)
+        architecture.begin_step(parameters, step / steps, schedules)
+        losses = advance(step)
+        activity.add(losses)
+        if controller:
+            controller.update(losses.active)
         if recorder.ends_stretch(step + 1):
             close_stretch(step + 1, *activity.take_stretch())
         if recorder.record(step + 1, losses.total, learning_rate):

@@ -72,15 +72,17 @@ def train_toy_models(
         )  # fmt: skip
         return parameters, snapshots.to_table(recorder, name, seed)
 
-    def loss_of_step(step: int) -> Tensor:
+    attacked, penalised = bool(attack.any()), bool(penalty.any())
+
+    def loss_of_batch() -> Tensor:
         x = distribution.sample(training["batch_size"], batches)
-        seen = perturb(parameters["W"].detach(), x, attack, batches) if attack.any() else x
+        seen = perturb(parameters["W"].detach(), x, attack, batches) if attacked else x
         loss = weigh_errors(importance, kind.target(x), kind.forward(parameters, seen))
-        return loss + penalty * hidden_activity(model["kind"], parameters, seen) if penalty.any() else loss
+        return loss + penalty * hidden_activity(model["kind"], parameters, seen) if penalised else loss
 
     def after_step(step: int) -> None:
         take_snapshot(step + 1)
 
     trained = parameters if model["output_bias"] else {k: v for k, v in parameters.items() if k != "b_final"}
-    minimise(trained, loss_of_step, training, learning_rate, recorder, after_step=after_step, kept=kept, keep=keep)
+    minimise(trained, loss_of_batch, training, learning_rate, recorder, [batches], after_step, kept, keep)
     return parameters, snapshots.to_table(recorder, name, seed)

@@ -3,15 +3,16 @@
 Instances are independent: their losses are summed, so each gets the gradient of its own loss alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from superposition.optimizers import Adam, schedule_factor
+from superposition.optimizers import Adam, Number, schedule_factor
 from superposition.progress import Progress
+from superposition.recorded_steps import can_record, choose_advance
 
 
 class DivergenceError(FloatingPointError):
@@ -81,11 +82,11 @@ def check_finite(values: Tensor, step: int, learning_rate: Tensor, what: str) ->
 
 def minimise(
     parameters: dict[str, Tensor],
-    loss_of_step: Callable[[int], Tensor],
+    loss_of_batch: Callable[[], Tensor],
     training: dict,
     learning_rate: Tensor,
     recorder: Recorder,
-    before_step: Callable[[int], None] | None = None,
+    generators: Sequence[torch.Generator] = (),
     after_step: Callable[[int], None] | None = None,
     kept: dict[str, Tensor] | None = None,
     keep: Callable[[Callable[[], dict[str, Tensor]]], None] | None = None,
@@ -94,10 +95,12 @@ def minimise(
 
     Args:
         parameters: name -> (instances, ...)
-        loss_of_step: step -> (instances,) loss on that step's batch, a function of `parameters`
-        training: the `training` block of the configuration (steps, schedule, warmup_steps, weight_decay)
+        loss_of_batch: (instances,) loss on the next batch, a function of `parameters`; see recorded_steps for what it
+            may not do
+        training: the `training` block of the configuration (steps, schedule, warmup_steps, weight_decay, engine)
         learning_rate: (instances,)
-        before_step, after_step: called with the 0-based step around each update; may change parameters in place
+        generators: all that batches are drawn from
+        after_step: called with the 0-based step after each update; may change parameters in place
         kept: the state of a training that is gone on with, whose history `recorder` has
         keep: called where a stretch ends, with a function that gives the state
     """
@@ -107,21 +110,27 @@ def minimise(
     def describe() -> dict[str, Tensor]:
         return optimizer.to_tensors() | {f"parameter.{name}": tensor for name, tensor in parameters.items()}
 
-    if begin:
-        optimizer.resume(kept, begin)
-        for name, parameter in parameters.items():
-            parameter.copy_(kept[f"parameter.{name}"])
-    for step in range(begin, steps):
-        if before_step:
-            before_step(step)
+    def update(*numbers: Number) -> Tensor:
         for parameter in parameters.values():
             parameter.requires_grad_(True)
-        loss = loss_of_step(step)
+        loss = loss_of_batch()
         gradients = torch.autograd.grad(loss.sum(), list(parameters.values()))
         for parameter in parameters.values():
             parameter.requires_grad_(False)
-        factor = schedule_factor(training["schedule"], step, steps, training["warmup_steps"])
-        optimizer.step(dict(zip(parameters, gradients, strict=True)), factor)
+        optimizer.step(dict(zip(parameters, gradients, strict=True)), *numbers)
+        return loss.detach()
+
+    def numbers_of(step: int) -> tuple[float, ...]:
+        return optimizer.numbers(step, schedule_factor(training["schedule"], step, steps, training["warmup_steps"]))
+
+    if begin:
+        optimizer.resume(kept)
+        for name, parameter in parameters.items():
+            parameter.copy_(kept[f"parameter.{name}"])
+    todo, device = range(begin, steps), learning_rate.device
+    advance = choose_advance(update, numbers_of, todo, generators, device, can_record(training, device))
+    for step in todo:
+        loss = advance(step)
         if after_step:
             after_step(step)
         if recorder.record(step + 1, loss, learning_rate) and keep:

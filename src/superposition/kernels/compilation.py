@@ -1,6 +1,7 @@
 """How every kernel is compiled, and where the machine code is kept."""
 
 import atexit
+import contextlib
 import functools
 import hashlib
 import os
@@ -71,7 +72,9 @@ def call(kernel, *arguments):
     """
     signature = tuple(map(kernel.typeof_pyval, arguments))
     if signature not in kernel.overloads and hasattr(os, "fork"):
-        with FileLock(Path(numba.config.CACHE_DIR) / "compiling.lock"):
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError, NotImplementedError):  # no locks here: each job compiles for itself
+                stack.enter_context(FileLock(Path(numba.config.CACHE_DIR) / "compiling.lock"))
             if kernel._cache.load_overload(signature, kernel.targetctx) is None:
                 _compile_elsewhere(kernel, signature)
     return kernel(*arguments)
