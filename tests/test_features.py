@@ -264,3 +264,5 @@ def test_sparse_samples_come_back(dense):
     assert len(sparse.values) == dense.count_nonzero()
     for point in range(len(dense)):
         assert torch.equal(sparse.to_dense(point), dense[point])
+        for most in (0, 1, len(dense[point]) - 1, len(dense[point]) + 5):
+            assert torch.equal(sparse.to_dense(point, most), dense[point][:most])

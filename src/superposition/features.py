@@ -176,12 +176,13 @@ class SparseSamples:
     def n_samples(self) -> int:
         return self.offsets.shape[1] - 1
 
-    def to_dense(self, point: int) -> Tensor:
-        """(samples, n_features) of one point."""
-        offsets = self.offsets[point]
+    def to_dense(self, point: int, most: int | None = None) -> Tensor:
+        """(samples, n_features) of one point, of its first `most` samples alone if that is given."""
+        n_samples = self.n_samples if most is None else min(most, self.n_samples)
+        offsets = self.offsets[point, : n_samples + 1]
         begin, end = int(offsets[0]), int(offsets[-1])
-        rows = torch.repeat_interleave(torch.arange(self.n_samples), offsets.diff())
-        dense = torch.zeros(self.n_samples, self.n_features)
+        rows = torch.repeat_interleave(torch.arange(n_samples), offsets.diff())
+        dense = torch.zeros(n_samples, self.n_features)
         dense[rows, self.features[begin:end].long()] = self.values[begin:end]
         return dense
 

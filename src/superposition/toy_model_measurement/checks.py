@@ -25,7 +25,7 @@ def check_models(
     W = model.directions(parameters)
     precise = {key: tensor.double() for key, tensor in parameters.items()}
     groups = [(int(index), np.flatnonzero(held_out == index)) for index in np.unique(held_out)]
-    x = {index: samples.to_dense(index)[:N_SAMPLES, None].double() for index, _ in groups}
+    x = {index: samples.to_dense(index, N_SAMPLES)[:, None].double() for index, _ in groups}
 
     def losses_of(W: Tensor) -> Tensor:
         """(instances,) on the first held-out samples."""

@@ -18,8 +18,9 @@ def tabulate_hidden_samples(
     kind = KINDS[experiment["model"]["kind"]]
     frames = []
     for row in keys.head(LARGEST).itertuples():
-        x = samples.to_dense(row.held_out)
-        x = x[(x != 0).any(-1)][:N_PLOTTED]
+        with_features = samples.offsets[row.held_out].diff().nonzero()[:N_PLOTTED, 0]
+        needed = int(with_features[-1]) + 1 if len(with_features) else 0
+        x = samples.to_dense(row.held_out, needed)[with_features]
         frames.append(
             pd.DataFrame(
                 {

@@ -24,7 +24,7 @@ def tabulate_models(
     kind = KINDS[model["kind"]]
     W = kind.directions(parameters)
     distribution = make_distribution(experiment["features"], feature_probability(experiment))
-    importance = feature_importance(experiment)
+    importance, correlated_sets = feature_importance(experiment), list_correlated_sets(experiment)
     vulnerability, loss_ratio = measure_attacks(keys, experiment, parameters, samples)
     return keys.assign(
         kind=model["kind"],
@@ -41,7 +41,7 @@ def tabulate_models(
         total_dimensionality=geometry.compute_dimensionality(W).sum(-1).numpy(),
         rank=geometry.compute_rank(W).numpy(),
         gap_deviation=geometry.compute_gap_deviation(W).numpy() if model["n_hidden"] == 2 else np.nan,
-        angle_to_set_sums=[angle_to_set_sums(matrix, list_correlated_sets(experiment)) for matrix in W],
+        angle_to_set_sums=[angle_to_set_sums(matrix, correlated_sets) for matrix in W],
         mean_bias=parameters["b_final"].double().mean(-1).numpy(),
         basis_alignment=basis_alignment.compute_alignment(W).numpy(),
         rotated_alignment=rotated_alignments(keys, W),

@@ -75,7 +75,7 @@ def fraction_active(held_out: np.ndarray, kind, parameters: Parameters, samples:
     """(instances, n_hidden) share of held-out samples on which each neuron is active."""
     shares = torch.empty(kind.directions(parameters).shape[:2], dtype=torch.float64)
     for index in np.unique(held_out):
-        instances, x = np.flatnonzero(held_out == index), samples.to_dense(int(index))[:N_SAMPLES]
+        instances, x = np.flatnonzero(held_out == index), samples.to_dense(int(index), N_SAMPLES)
         counts = sum(
             (kind.encode(take_instances(parameters, instances), part[:, None]) > 0).sum(0) for part in x.split(1_000)
         )
