@@ -1,6 +1,7 @@
 """Training with the autoencoders' fused steps: it repeats, records, resamples, and ends as the specification does."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -116,6 +117,16 @@ def test_what_resampling_changes_is_trained_on(architecture):
 def test_divergence_is_an_error(architecture):
     with pytest.raises(DivergenceError, match=r"instance 1 is not finite by step 10 \(learning rate 1e\+30, 1 of 2"):
         fit(architecture, rates=(1e-3, 1e30))
+
+
+@every_architecture
+def test_a_weight_that_breaks_at_the_last_step_is_found(architecture):
+    # the loss of the only step is that of the first weights
+    with pytest.raises(
+        DivergenceError, match=r"training diverged: \w+ of instance 1 is not finite by step 1 "
+    ) as caught:
+        fit(architecture, rates=(1e-3, math.inf), steps=1, every=1)
+    assert "loss of" not in str(caught.value)
 
 
 @every_architecture

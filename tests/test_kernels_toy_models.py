@@ -305,6 +305,13 @@ def test_final_losses_are_distributed_as_the_specifications(kind, p, settings):
     assert stats.mannwhitneyu(*losses).pvalue > 0.01
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_weight_that_breaks_at_the_last_step_is_found(kind):
+    # the loss of the only step is that of the first weights
+    with pytest.raises(DivergenceError, match=r"training diverged: W(_1)? of instance 0 is not finite by step 1 "):
+        fit(kind, learning_rate=float("inf"), steps=1, every=1)
+
+
 def test_importance_alone_decides_what_a_linear_model_keeps():
     # one hidden unit, dense features: the linear model keeps the important feature, as PCA of I x would
     parameters = initialise("linear", 2, 1, [0])

@@ -190,6 +190,16 @@ def test_seed_and_name_give_other_models(changes):
     assert not torch.isclose(first[0]["W"], other[0]["W"]).any()
 
 
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+def test_each_restart_has_samples_of_its_own(engine):
+    # all start at nothing, so that only what they see tells their biases apart
+    training = {"steps": 20, "engine": engine}
+    parameters, _ = train(toy_model(restarts=4, model={"init_std": 1e-12}, training=training))
+    b = parameters["b_final"]
+    assert b.abs().min() > 0
+    assert not any(torch.equal(b[i], b[j]) for i in range(4) for j in range(i))
+
+
 def test_training_lowers_the_held_out_loss():
     experiment = toy_model(
         features={"feature_probability": 0.1}, restarts=4, training={"steps": 300, "learning_rate": 0.01}
