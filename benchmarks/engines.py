@@ -79,8 +79,8 @@ def full_batch_engine(
         generators = start_generators(name, seed, n_instances)
         start = toy_models.initialise("relu_output", points().shape[1], n_hidden, generators)
         parameters = {key: tensor.to(device) for key, tensor in start.items()}
-        training = {"steps": steps, "schedule": "constant", "warmup_steps": 0, "weight_decay": weight_decay}
-        training["engine"] = "auto"
+        constant = {"schedule": "constant", "warmup_steps": 0, "weight_decay": weight_decay}
+        training = {"steps": steps, "engine": "auto"} | constant
         learning_rate = torch.full((n_instances,), 1e-3, device=device)
         minimise = full_batch.minimise_full_batch if device == "cpu" else finite_data.minimise_full_batch
         minimise(parameters, data(), "mean", training, learning_rate, Recorder(100, quiet(name, steps)))

@@ -25,8 +25,8 @@ SWEPT = {  # what is swept where an architecture has something of its own, two v
 }
 
 
-def source(W=DICTIONARY, p=0.15):
-    return ToyModelActivations(W, torch.full((W.shape[1],), p), toy_model()["features"])
+def source(W=DICTIONARY, p=0.15, device="cpu"):
+    return ToyModelActivations(W, torch.full((W.shape[1],), p), toy_model()["features"], device)
 
 
 def block(architecture: str, **changes) -> dict:
@@ -38,10 +38,10 @@ def block(architecture: str, **changes) -> dict:
     return sae(architecture=architecture, training=training, **settings | changes)
 
 
-def fit(sweep: dict, data=None, seed: int = 0):
+def fit(sweep: dict, data=None, seed: int = 0, device: str = "cpu"):
     """Parameters and history of a sweep."""
     progress = Progress("test", sweep["training"]["steps"], stream=io.StringIO())
-    return fit_saes("test", sweep, seed, data or source(), progress=progress)
+    return fit_saes("test", sweep, seed, data or source(device=device), device, progress)
 
 
 def held_out(n_instances: int, n_samples: int = 2_000, data=None) -> torch.Tensor:

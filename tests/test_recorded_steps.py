@@ -93,9 +93,9 @@ def train_toy_models(changes: dict, engine: str, device: str = "cpu"):
     return toy_model_training.train_toy_models("test", experiment, 0, device, progress)
 
 
-def fit_saes(architecture: str, engine: str):
+def fit_saes(architecture: str, engine: str, device: str = "cpu"):
     short = {"steps": STEPS, "log_every": 4, "engine": engine}
-    return fit(block(architecture, restarts=2, training=short, **SAES[architecture]))
+    return fit(block(architecture, restarts=2, training=short, **SAES[architecture]), device=device)
 
 
 def train_on_finite_data(engine: str, device: str = "cpu"):
@@ -217,6 +217,13 @@ on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU t
 def test_a_gpu_replays_toy_models(changes):
     plain = train_toy_models(changes, "torch", "cuda")
     check_same(train_toy_models(changes, "auto", "cuda"), ({k: t.cpu() for k, t in plain[0].items()}, plain[1]))
+
+
+@on_gpu
+@pytest.mark.parametrize("architecture", SAES)
+def test_a_gpu_replays_autoencoders(architecture):
+    plain = fit_saes(architecture, "torch", "cuda")
+    check_same(fit_saes(architecture, "auto", "cuda"), ({k: t.cpu() for k, t in plain[0].items()}, plain[1]))
 
 
 @on_gpu

@@ -10,7 +10,7 @@ WARM_UP = 3  # calls before one is recorded, in which libraries set up what must
 
 
 class Recorded(Generic[Output]):
-    """A function of no arguments that works on one GPU, called as before, replayed from the fourth call on.
+    """A function of no arguments that works on one GPU, called as before, and replayed after WARM_UP calls.
 
     Whatever changes between calls it must read from tensors that stay where they are, and it must not wait for the GPU,
     as a branch on a tensor's value does. What it returns is overwritten by the next call.

@@ -26,7 +26,7 @@ class History:
         fraction_active: Tensor,
         weights: dict[str, Tensor],
     ) -> None:
-        """Add the rows of the stretch that ends with `step`, from its means (see `Activity.take_stretch`).
+        """Add the rows of the stretch that ends with `step`, from its means (see `sae_activity.Activity.take_stretch`).
 
         Args:
             weights: W_enc, b_enc, W_dec, b_dec and threshold of the architecture, see saes

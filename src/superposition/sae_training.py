@@ -1,6 +1,5 @@
 """Fits all instances of a sparse-autoencoder sweep, at one seed, to the activations that a source draws."""
 
-from collections import deque
 from collections.abc import Callable
 
 import pandas as pd
@@ -14,6 +13,7 @@ from superposition.optimizers import Adam, Number
 from superposition.progress import Progress
 from superposition.recorded_steps import can_record, choose_advance
 from superposition.runs import list_instances
+from superposition.sae_activity import Activity
 from superposition.sae_control import L0Controller, warmup_factor
 from superposition.sae_history import History
 from superposition.sae_optimizer import clip_gradients, forget_moments, rate_factor
@@ -23,38 +23,6 @@ from superposition.seeding import derive_seed, torch_generator
 from superposition.training import Recorder, check_finite
 
 N_SCALED = 10_000  # activations, at least, that their mean length is taken over where they are scaled
-
-
-class Activity:
-    """What happened since the last stretch of the history ended, and how often latents fired in the last steps."""
-
-    def __init__(self, window: int):
-        self.recent: deque[Tensor] = deque(maxlen=window)
-        self.stretch: list[tuple[Tensor, Tensor, Tensor]] = []
-
-    def add(self, losses: saes.Losses) -> None:
-        fraction = losses.active.float().mean(0)
-        self.recent.append(fraction)
-        own = (losses.reconstruction, losses.sparsity)  # a recorded step overwrites them
-        self.stretch.append((*(loss.detach().clone() for loss in own), fraction))
-
-    def dead(self) -> Tensor:
-        """(instances, n_latents): silent in every batch of the last `window` steps."""
-        return torch.stack(list(self.recent)).sum(0) == 0
-
-    def to_tensors(self) -> dict[str, Tensor]:
-        """What the last steps of a finished stretch did, for `resume`."""
-        return {"recent": torch.stack(list(self.recent))}
-
-    def resume(self, kept: dict[str, Tensor]) -> None:
-        self.recent.extend(kept["recent"].unbind(0))
-
-    def take_stretch(self) -> list[Tensor]:
-        """Means since the last call: reconstruction and sparsity loss, both (instances,), and the fraction of samples
-        on which each latent fired, (instances, n_latents)."""
-        means = [torch.stack(values).mean(0) for values in zip(*self.stretch, strict=True)]
-        self.stretch.clear()
-        return means
 
 
 def fit_saes(
