@@ -1,12 +1,32 @@
-"""Adam and AdamW over a stack of independent instances, each with its own learning rate; learning-rate schedules."""
+"""Gradients, Adam and AdamW over a stack of independent instances, each with its own learning rate; learning-rate
+schedules."""
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 Number = float | Tensor
+Output = TypeVar("Output")
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # torch.optim's defaults, which every source of this paper uses
+
+
+def evaluate_and_differentiate(
+    parameters: dict[str, Tensor], function: Callable[[], Output], losses_in: Callable[[Output], Tensor]
+) -> tuple[Output, dict[str, Tensor]]:
+    """What `function` of `parameters` gives, and by autograd the gradients of the losses (instances,) in that.
+
+    Losses of independent instances are summed, so each gets the gradient of its own loss alone.
+    """
+    for parameter in parameters.values():
+        parameter.requires_grad_(True)
+    output = function()
+    gradients = torch.autograd.grad(losses_in(output).sum(), list(parameters.values()))
+    for parameter in parameters.values():
+        parameter.requires_grad_(False)
+    return output, dict(zip(parameters, gradients, strict=True))
 
 
 class Adam:

@@ -9,7 +9,7 @@ from torch import Tensor
 from superposition import saes
 from superposition.checkpoints import Checkpoint
 from superposition.kernels import sae_training as kernels
-from superposition.optimizers import Adam, Number
+from superposition.optimizers import Adam, Number, evaluate_and_differentiate
 from superposition.progress import Progress
 from superposition.recorded_steps import can_record, choose_advance
 from superposition.runs import list_instances
@@ -154,8 +154,6 @@ def minimise(
 ) -> dict[str, Tensor]:
     """The specification, trained by autograd on any device; the kernel's `minimise` says what is called when.
 
-    Instances are independent: their losses are summed, so each gets the gradient of its own loss alone.
-
     Args:
         schedules: for what an architecture draws once per step for all instances
         resample: as the kernel's; says which latents were restarted
@@ -182,15 +180,13 @@ def minimise(
 
     def update(penalty_factor: Number, *numbers: Number) -> saes.Losses:
         weight = penalty * penalty_factor
-        for tensor in trained.values():
-            tensor.requires_grad_(True)
-        losses = architecture.losses(
-            parameters, batches.draw(training["batch_size"]), weight * controller.factor if controller else weight
+        if controller:
+            weight = weight * controller.factor
+        losses, gradients = evaluate_and_differentiate(
+            trained,
+            lambda: architecture.losses(parameters, batches.draw(training["batch_size"]), weight),
+            lambda losses: losses.total,
         )
-        found = torch.autograd.grad(losses.total.sum(), list(trained.values()))
-        for tensor in trained.values():
-            tensor.requires_grad_(False)
-        gradients = dict(zip(trained, found, strict=True))
         architecture.observe(parameters, losses)
         architecture.adjust_gradients(parameters, gradients)
         if training["gradient_clip"] != "none":

@@ -1,7 +1,4 @@
-"""One gradient-descent loop for every stack of instances, on any device.
-
-Instances are independent: their losses are summed, so each gets the gradient of its own loss alone.
-"""
+"""One gradient-descent loop for every stack of independent instances, on any device."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from superposition.optimizers import Adam, Number, schedule_factor
+from superposition.optimizers import Adam, Number, evaluate_and_differentiate, schedule_factor
 from superposition.progress import Progress
 from superposition.recorded_steps import can_record, choose_advance
 
@@ -111,13 +108,8 @@ def minimise(
         return optimizer.to_tensors() | {f"parameter.{name}": tensor for name, tensor in parameters.items()}
 
     def update(*numbers: Number) -> Tensor:
-        for parameter in parameters.values():
-            parameter.requires_grad_(True)
-        loss = loss_of_batch()
-        gradients = torch.autograd.grad(loss.sum(), list(parameters.values()))
-        for parameter in parameters.values():
-            parameter.requires_grad_(False)
-        optimizer.step(dict(zip(parameters, gradients, strict=True)), *numbers)
+        loss, gradients = evaluate_and_differentiate(parameters, loss_of_batch, lambda loss: loss)
+        optimizer.step(gradients, *numbers)
         return loss.detach()
 
     def numbers_of(step: int) -> tuple[float, ...]:
