@@ -236,6 +236,25 @@ def test_a_number_that_is_a_setting_has_the_value_of_the_configuration(file, phr
     assert not places or set(numbers) <= set(values)
 
 
+def test_a_table_of_claims_counts_its_verdicts(tmp_path):
+    text = """
+        #let judged(..verdicts) = verdicts.pos().enumerate().map(((i, verdict)) => (id: "A" + str(i), verdict: verdict))
+        #let spoken(content) = if content.has("children") { content.children.map(spoken).join() } else {
+          let inner = ("body", "child").find(field => content.has(field))
+          if inner != none { spoken(content.at(inner)) } else { content.at("text", default: " ") }
+        }
+        #assert.eq(spoken(count-verdicts(judged("reproduced", "reproduced"))), "2 of 2 reproduced")
+        #let count = count-verdicts(judged("failed", "reproduced", "borderline", "failed", "not measured"))
+        #assert.eq(spoken(count), "1 of 5 reproduced; borderline: A2; failed: A0, A3; not measured: A4")
+    """
+    assert typeset_text(tmp_path, text).startswith(b"%PDF")
+
+
+def test_a_relation_in_a_quantity_is_not_broken(tmp_path):
+    text = r"""#assert.eq(keep-relations("a share at p ≤ 0.1"), "a share at p\u{a0}≤\u{a0}0.1")"""
+    assert typeset_text(tmp_path, text).startswith(b"%PDF")
+
+
 def test_thresholds_that_were_derived_or_calibrated_are_marked(tmp_path):
     text = '#assert.eq(threshold-marks, ("derived": super[d], "calibrated": super[c]))'
     assert typeset_text(tmp_path, text).startswith(b"%PDF")
