@@ -52,7 +52,7 @@ def read_provenance(path) -> str:
 
 def test_a_second_run_elsewhere_gives_the_same_bytes(sources, tiny_run, tmp_path):
     other = sources.copy(tmp_path / "at another path")
-    other.run("--cores", "3")
+    other.run("--cores", "3")  # where each step is a start of Python, as for users; those of the tiny run are forks
     assert digest_results(other) == digest_results(tiny_run)
 
 

@@ -21,7 +21,7 @@ WILDCARDS = {
     "{dictionary}": "dictionaries",
 }
 FEW_SAMPLES = 10_000  # held-out samples of one swept value
-LONGEST_RUN = 3600  # seconds, beside other work; there is a start of Python for each of some hundred jobs
+LONGEST_RUN = 3600  # seconds, beside other work
 
 
 @pytest.mark.parametrize("section", ["toy_models", "saes", "finite_data", "dictionaries"])
@@ -61,7 +61,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The whole twin, run once to its end."""
     project = make_project(tmp_path_factory.mktemp("whole") / "run", {"config.yaml": PAPER, TINY: OVERLAY})
     project = Project(project.root, longest_run=LONGEST_RUN)
-    project.run("--cores", "2")
+    project.run_many("--cores", "2")
     return project
 
 
