@@ -7,7 +7,7 @@ import pytest
 from configurations import LEFT_OUT, REAL, SCHEMA, edit, effective, make_project, small
 
 from pipeline.configuration import count_instances
-from pipeline.cross_checks import SAE_SOURCES
+from pipeline.sae_checks import SAE_SOURCES
 from pipeline.schema_check import load_schema
 from superposition.features import LOWEST_MAGNITUDE
 from superposition.toy_models import KINDS, identity

@@ -1,8 +1,6 @@
 """Which keys a sparse autoencoder's architecture has, must have, and how they limit each other."""
 
-from collections.abc import Iterator
-
-from pipeline.problems import quote, show_value
+from pipeline.problems import Findings, quote, show_value
 
 PENALISED = ("relu", "gated", "jumprelu", "p_annealing", "matryoshka_relu")
 SELECTING = ("topk", "batchtopk", "matryoshka_batchtopk")
@@ -42,7 +40,6 @@ OWNERS = {
     "fit_samples": FITTED,
 }
 REQUIRED = {"sparsity_penalty": "numbers from 0 to 1000", "k": "numbers above 0", "prefixes": "widths, or how many"}
-Findings = Iterator[tuple[tuple, str]]  # path below the autoencoder's block, text
 
 
 def check_architecture(sae: dict, raw: dict, unsound: set[tuple]) -> Findings:

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.cross_checks import KINDS, OWNERS, SOURCES, check_all, count_instances
+from pipeline.architectures import OWNERS
+from pipeline.cross_checks import check_all
+from pipeline.declared_names import KINDS, SOURCES
 from pipeline.dictionary_checks import forget_foreign_keys
 from pipeline.problems import ConfigurationError, sort_problems
+from pipeline.sae_checks import count_instances
 from pipeline.schema_check import check_value, load_schema
 from pipeline.yaml_files import find_duplicate_keys, load_yaml
 

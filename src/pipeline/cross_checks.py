@@ -4,33 +4,13 @@ The checks run on whatever the schema found sound, so that one mistake neither h
 value that was left out is judged by its default, and the line says so.
 """
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.architectures import OWNERS, check_architecture
+from pipeline.declared_names import KINDS, check_name
 from pipeline.dictionary_checks import check_dictionary
-from pipeline.problems import Index, Problem, quote, show_value, suggest
-
-__all__ = ["KINDS", "OWNERS", "SAE_SOURCES", "SOURCES", "check_all", "count_instances"]
-
-KINDS = {
-    "toy_models": "toy model",
-    "saes": "SAE",
-    "finite_data": "finite-data experiment",
-    "dictionaries": "dictionary",
-}
-# What an SAE's toy model may be: its activations h = W x are then sums of features' directions, each with one sign.
-LINEAR_HIDDEN = ["linear", "relu_output", "gelu_output", "silu_output", "softplus_output", "quadratic_output"]
-SAE_SOURCES = {("model", "kind"): LINEAR_HIDDEN, ("features", "magnitude"): ["uniform"]}
-SOURCES = {"toy_model": "toy_models", "dictionary": "dictionaries"}  # key of an SAE's source -> its section
-Findings = Iterator[tuple[tuple, str]]  # path below the part that is checked, text
-
-
-def count_instances(block: dict) -> int:
-    """Instances that one job trains: combinations of swept values x restarts, of an experiment's effective block."""
-    sizes = [len(values) if isinstance(values, list) else values["points"] for values in block["sweep"].values()]
-    return math.prod(sizes) * block["restarts"]
+from pipeline.problems import Findings, Index, Problem, quote, suggest
+from pipeline.sae_checks import LINEAR_HIDDEN, check_sae
 
 
 def check_all(raw: dict, config: dict, problems: list[Problem], project_root: Path) -> Iterator[Problem]:
@@ -152,56 +132,6 @@ def _ends(values: list | dict) -> list:
     return values if isinstance(values, list) else [values["start"], values["stop"]]
 
 
-def check_sae(name: str, sae: dict, raw: dict, config: dict, unsound: set[tuple]) -> Findings:
-    """No toy model has its name; its own toy model exists, can be its source, and has the instance asked for; its
-    architecture has the settings that are given."""
-    if name in config["toy_models"]:
-        yield (), "has the name of a toy model: allowed are names that no toy model has"
-    own = {path[2:] for path in unsound if path[:2] == ("saes", name)}
-    yield from check_architecture(sae, raw["saes"][name], own)
-    yield from check_source(raw["saes"][name], sae, raw)
-    yield from check_components(sae, config, unsound)
-    toy_model, instance = sae.get("toy_model"), sae["instance"]
-    if toy_model not in config["toy_models"] or ("toy_models", toy_model) in unsound:
-        return
-    source = config["toy_models"][toy_model]
-    for (part, key), allowed in SAE_SOURCES.items():
-        if source[part][key] not in allowed:
-            has = f"is {toy_model!r}, whose {part}.{key} is {source[part][key]!r}"
-            yield ("toy_model",), f"{has}: allowed are toy models where it is {' or '.join(map(repr, allowed))}"
-    count = count_instances(source)
-    if isinstance(instance, int) and instance >= count:
-        allowed = f"allowed are 'lowest_loss' or integers from 0 to {count - 1}, the instances of {toy_model}"
-        yield ("instance",), f"is {instance}: {allowed}"
-
-
-def check_components(sae: dict, config: dict, unsound: set[tuple]) -> Findings:
-    """There are no more principal or independent components than dimensions."""
-    architecture = sae.get("architecture")
-    for key, section in SOURCES.items():
-        name = sae.get(key)
-        if architecture not in ("pca", "ica") or name not in config[section] or (section, name) in unsound:
-            continue
-        block = config[section][name]
-        path, most = ("model.n_hidden", block["model"]["n_hidden"]) if key == "toy_model" else ("d_in", block["d_in"])
-        if (sae.get("n_latents") or 0) > most:
-            allowed = f"allowed are integers from 1 to {path} of {name}, {most}"
-            yield ("n_latents",), f"is {sae['n_latents']}: {allowed}, with the architecture {architecture!r}"
-
-
-def check_source(written: dict, sae: dict, raw: dict) -> Findings:
-    """It names one source of its activations, a toy model or a dictionary, which exists."""
-    given = [key for key in SOURCES if key in written]
-    if not given:
-        yield (), "names no source of its activations: allowed is one of toy_model and dictionary"
-    elif len(given) > 1:
-        yield ("dictionary",), "is given beside toy_model: allowed is one of them"
-    elif given == ["dictionary"] and "instance" in written:
-        yield ("instance",), f"is {show_value(written['instance'])}: allowed with a toy_model alone"
-    for key in given:
-        yield from check_name((key,), sae.get(key), SOURCES[key], raw)
-
-
 def check_finite_data(name: str, block: dict, config: dict, unsound: bool) -> Findings:
     """No other experiment has its name; the shortest training has room for the warm-up; samples can be redrawn."""
     others = [kind for section, kind in KINDS.items() if section != "finite_data" and name in config[section]]
@@ -235,25 +165,6 @@ def check_figure(figure: dict, raw: dict, project_root: Path, sound: bool) -> Fi
         yield ("script",), text + suggest(script, scripts)
     elif script is not None and figure["film"] and "\ndef film(" not in (folder / f"{script}.py").read_text():
         yield ("film",), f"is true: allowed is false, src/figures/{script}.py has no function film"
-
-
-def check_name(path: tuple, name: str | None, section: str, raw: dict) -> Findings:
-    """That `section` declares `name`; passed where the name, or the section, is already a problem."""
-    names = _names(raw, section)
-    others = [other for each in KINDS if each != section for other in _names(raw, each) or []]
-    if name is None or names is None or name in names:
-        return
-    kind = KINDS[section]
-    plural = f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s"
-    allowed = f"allowed are the {plural} {quote(names)}" if names else f"no {kind} is declared"
-    elsewhere = f"; {name!r} is declared in another section" if name in others else suggest(name, names)
-    yield path, f"is {show_value(name)}: {allowed}{elsewhere}"
-
-
-def _names(raw: dict, section: str) -> list[str] | None:
-    """The names declared in a section, sound or not; None if it is no mapping, or lacks the toy model it must have."""
-    block = raw.get(section) or (None if section == "toy_models" else {})
-    return [name for name in block if isinstance(name, str)] if isinstance(block, dict) else None
 
 
 def _mark_default(path: tuple, text: str, raw: dict) -> Problem:

@@ -1,11 +1,8 @@
 """What a schema cannot see of a dictionary: keys that belong to one kind, and parts that exclude each other."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from pipeline.problems import Index, quote, show_value, suggest
-
-Findings = Iterator[tuple[tuple, str]]  # path below the dictionary's block, text
+from pipeline.problems import Findings, Index, quote, show_value, suggest
 
 # The kinds that alone have a key, by the part of the block that the key is in. A key with a default is deleted from the
 # blocks of other kinds; one without is required of its own.

@@ -2,10 +2,11 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 LONGEST_TEXT = 60  # characters of a value that are shown
+Findings = Iterator[tuple[tuple, str]]  # path below the part or block that is checked, text
 
 
 class ConfigurationError(ValueError):
