@@ -49,7 +49,8 @@ UNRECORDED = None if ADOPTING or workflow.remote_exec else find_unrecorded(Path.
 if UNRECORDED:
     stop(
         f"{UNRECORDED}: has no record in .snakemake/metadata, so it cannot be held against the configuration; allowed are"
-        " results with that folder; `snakemake --cores 1 --touch --forceall` takes them as they are"
+        " results with that folder, which `snakemake --cores 1 --touch --forceall` makes of results as they are, and no"
+        " other files beside them"
     )
 
 # A Snakemake that runs one job of a cluster leaves to the one that sent the job which results are complete. Otherwise, after
@@ -71,8 +72,8 @@ onstart:
         LOCKS.append(hold_folder(Path.cwd()))
     except FolderHeldError as error:
         stop(error)
-    limit = getattr(workflow.scheduler.job_rate_limiter, "max_jobs", None)
-    if limit == 100:
+    limiter = workflow.scheduler.job_rate_limiter
+    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
 
 
@@ -114,10 +115,17 @@ wildcard_constraints:
 
 
 def find_commit():
-    """The commit of the working tree, marked if it has changes; "unknown" outside a repository."""
-    command = ["git", "-C", str(PROJECT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    """The commit of the working tree, marked if it has changes; "unknown" outside a repository of its own."""
+
+    def git(*command):
+        return subprocess.run(
+            ["git", "-C", PROJECT, *command], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != PROJECT.resolve():
+            return "unknown"
+        return git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

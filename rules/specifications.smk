@@ -12,6 +12,8 @@ from pipeline.fingerprint import FingerprintError, fingerprint
 from scripts.packing import pack
 from scripts.reads import list_reads
 
+LONGEST_SPECIFICATION = 120_000  # characters; Linux takes no argument, and no command of a shell, of more than 128 KiB
+
 
 def hash_code(module):
     """The hash of a module and of all that it imports from the project."""
@@ -27,7 +29,13 @@ def specify(step, describe, tables=()):
     def spec(wildcards):
         schemas = {name: describe_table(name) for name in tables}
         common = {"step": step, "code": hash_code(f"scripts.{step}"), "tables": schemas}
-        return json.dumps(common | describe(wildcards), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(common | describe(wildcards), sort_keys=True, separators=(",", ":"))
+        if len(text) > LONGEST_SPECIFICATION:
+            stop(
+                f"{step} of {', '.join(wildcards)}: is described by {len(text):,} characters: allowed are up to"
+                f" {LONGEST_SPECIFICATION:,}, which a command has room for; give fewer directions or correlations"
+            )
+        return text
 
     return spec
 

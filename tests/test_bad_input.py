@@ -168,3 +168,14 @@ def test_results_that_cannot_be_written(fresh, tiny_run, options, what):
     assert "Traceback" not in run.stderr
     fresh.run("--cores", "1", samples)
     assert (fresh.root / samples).read_bytes() == (tiny_run.root / samples).read_bytes()
+
+
+def test_more_directions_than_a_command_has_room_for(fresh):
+    vectors = [[0.1234567890123456 + i] * 64 for i in range(128)]
+    directions = {"kind": "given", "vectors": vectors}
+    changes = {"n_features": 128, "d_in": 64, "directions": directions, "groups": [], "probability": 0.01}
+    fresh.configure({"dictionaries": {"feature_tree": changes}})
+    run = fresh.snakemake("--cores", "2")
+    assert (run.returncode, run.stdout, list(fresh.results.iterdir())) == (1, "", [])
+    assert "of feature_tree, 0: is described by" in errors_of(run)[-1]
+    assert "Traceback" not in run.stderr

@@ -38,6 +38,16 @@ def test_every_architecture_can_be_declared(project, architecture):
     assert isinstance(saes.make_architecture(sae), saes.ARCHITECTURES[architecture])
 
 
+@pytest.mark.parametrize(
+    ("spacing", "start", "stop", "points"),
+    [("geometric", 1, 1000, 4), ("geometric", 1, 8, 4), ("linear", 1, 50, 50), ("geometric", 7, 29, 2)],
+)
+def test_whole_numbers_of_a_sweep_are_whole_whatever_their_rounding(project, spacing, start, stop, points):
+    sweep = {"k": {"spacing": spacing, "start": start, "stop": stop, "points": points}}
+    raw = configuration("topk", n_latents=stop, k=1, sweep=sweep)
+    assert effective(raw, project)["saes"]["relu"]["sweep"] == sweep
+
+
 MATRYOSHKA = {"architecture": "matryoshka_batchtopk", "k": 1.5}
 
 

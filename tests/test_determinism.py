@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from safetensors import safe_open
-from workflow_runs import Project
+from workflow_runs import Project, make_environment
 
 KINDS = {".parquet", ".safetensors", ".png", ".pdf", ".json"}
 
@@ -64,6 +64,20 @@ def test_every_result_names_its_commit_and_configuration(results, tiny_run):
         origin = read_provenance(path)
         assert commit in origin, path
         assert re.search(r"\b[0-9a-f]{16}\b", origin), path
+
+
+def test_the_commit_is_not_that_of_another_repository(sources, tmp_path):
+    if not shutil.which("git"):
+        pytest.skip("there is no git")
+    inside = sources.copy(tmp_path / "thesis/project")
+    shutil.rmtree(inside.root / ".git")
+    for command in (
+        ["init", "--quiet"],
+        ["commit", "--quiet", "--allow-empty", "--no-gpg-sign", "--message", "thesis"],
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path / "thesis", env=make_environment(), check=True)
+    run = inside.snakemake("--dry-run", "--printshellcmds", "results/data/five_in_two/0.safetensors")
+    assert "SUPERPOSITION_COMMIT=unknown " in run.stdout
 
 
 def test_the_configuration_hash_is_that_of_what_made_the_file(results):

@@ -75,6 +75,15 @@ def test_plain_runs_share_a_folder_but_nobody_has_it_alone_meanwhile(tmp_path, s
     assert holder.poll() is None
 
 
+def test_a_line_that_was_not_written_to_its_end_is_passed_over(tmp_path):
+    file = tmp_path / folder_lock.LOCK_FILE
+    file.parent.mkdir()
+    file.write_text("here 12 34\nhere 12\nhere 1x 2\n")
+    lock = FolderLock(tmp_path)
+    assert lock.holders == [("here", 12, 34)]
+    lock.release()
+
+
 def test_a_lock_taken_before_snakemake_started_is_taken_over(tmp_path, monkeypatch):
     before = FolderLock(tmp_path)
     assert before.take_alone()
@@ -202,7 +211,7 @@ def test_a_job_that_does_not_listen_is_killed(tmp_path, start, monkeypatch):
     assert deaf.poll() is not None
 
 
-def test_jobs_in_slurm_are_cancelled_if_nobody_takes_them_over(tmp_path, monkeypatch):
+def test_jobs_in_slurm_are_cancelled_if_nobody_takes_them_over(tmp_path, monkeypatch, capsys):
     place, name = tmp_path.resolve(), leftovers.SLURM_JOBS
     queue = [f"7|{name}_a|{place}", f"8|{name}_a|{place}/elsewhere", f"9|other|{place}"]
     cancelled = []
@@ -210,12 +219,14 @@ def test_jobs_in_slurm_are_cancelled_if_nobody_takes_them_over(tmp_path, monkeyp
     def answer(command, **options):
         if command[0] == "scancel":
             cancelled.extend(command[1:])
-            del queue[0]
+            if len(cancelled) == 2:  # the first time, Slurm is busy
+                del queue[0]
         return subprocess.CompletedProcess(command, 0, stdout="\n".join(queue))
 
     monkeypatch.setattr(leftovers.subprocess, "run", answer)
     assert leftovers.cancel_slurm_jobs(place) == ["7"]
-    assert cancelled == ["7"]
+    assert cancelled == ["7", "7"]
+    assert capsys.readouterr().err == "Waiting for Slurm to end what a killed run has left: 7\n"
 
 
 def test_without_slurm_nothing_is_cancelled(tmp_path, monkeypatch):

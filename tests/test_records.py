@@ -2,6 +2,7 @@
 
 import shutil
 from base64 import urlsafe_b64encode
+from pathlib import Path
 
 import pytest
 from workflow_runs import errors_of
@@ -34,6 +35,32 @@ def test_find_unrecorded(tmp_path, files, unrecorded):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
     assert find_unrecorded(tmp_path) == (tmp_path / unrecorded if unrecorded else None)
+
+
+def test_hidden_files_and_folders_are_passed_over(tmp_path):
+    for file in ("results/models/a/.0.parquet.x.tmp/content", "results/.DS_Store"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    assert find_unrecorded(tmp_path) is None
+
+
+def test_a_job_that_ends_while_its_record_is_looked_for_has_one(tmp_path, monkeypatch):
+    result, incomplete, metadata = (tmp_path / path for path in (RESULT, record(RESULT, "incomplete"), record(RESULT)))
+    for file in (result, incomplete):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    metadata.parent.mkdir(parents=True)
+    look = Path.is_file
+
+    def look_and_end(path):
+        found = look(path)
+        if path in (incomplete, metadata):
+            metadata.touch()
+            incomplete.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "is_file", look_and_end)
+    assert find_unrecorded(tmp_path) is None
 
 
 def test_results_without_records_stop_the_run_until_they_are_adopted(finished):

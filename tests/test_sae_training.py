@@ -59,6 +59,13 @@ def test_latents_are_dead_that_were_silent_for_the_whole_window():
     ]
 
 
+def test_activity_goes_on_where_training_runs():
+    activity = Activity(window=3)
+    activity.resume({"recent": torch.zeros(2, 1, 3)}, "meta")  # a device that is at hand everywhere
+    activity.add(saes.Losses(*(value.to("meta") for value in vars(batch(4, 1, 0)).values() if value is not None)))
+    assert activity.dead().device.type == activity.to_tensors()["recent"].device.type == "meta"
+
+
 def test_stretch_is_averaged_and_begun_anew():
     activity = Activity(window=1)
     for fired, reconstruction, sparsity in [((4, 0), 0.25, 1.0), ((2, 0), 0.5, 2.0), ((0, 1), 0.75, 6.0)]:

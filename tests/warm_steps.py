@@ -19,6 +19,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import traceback
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +30,10 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 
 @contextlib.contextmanager
 def serve_steps(source: Path) -> Iterator[dict[str, str]]:
-    """While the context lasts, steps whose modules lie in `source` are run if their shell has the variables given."""
+    """While the context lasts, steps whose modules lie in `source` are run if their shell has the variables given.
+
+    What is still running in the end is killed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         address, functions = f"{folder}/socket", Path(folder, "functions.sh")
         client = shlex.join([sys.executable, "-I", "-S", __file__, "run", address])
@@ -38,10 +43,14 @@ def serve_steps(source: Path) -> Iterator[dict[str, str]]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | ONE_THREAD | {"PYTHONPATH": str(source), "PYTHONHASHSEED": "0"},
+            process_group=0,
         )
-        with server:  # which closes its pipes at the end, and waits for it
-            assert server.stdout.readline() == b"ready\n"
-            yield {"BASH_ENV": str(functions)}
+        with server:  # which closes its pipes, and waits for it
+            try:
+                assert server.stdout.readline() == b"ready\n"
+                yield {"BASH_ENV": str(functions)}
+            finally:
+                os.killpg(server.pid, signal.SIGKILL)
 
 
 def serve(address: str) -> None:
@@ -60,17 +69,24 @@ def serve(address: str) -> None:
             if sys.stdin in ready:
                 return
             connection, _ = listener.accept()
-            if os.fork() == 0:
+            if fork() == 0:
                 break
             connection.close()
     command = receive(connection)  # from here on in the fork
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    step = os.fork()
+    step = fork()
     if step:
-        connection.sendall(bytes([os.waitstatus_to_exitcode(os.waitpid(step, 0)[1]) % 256]))
+        code = os.waitstatus_to_exitcode(os.waitpid(step, 0)[1])
+        connection.sendall(bytes([code if code >= 0 else 128 - code]))  # the latter as a shell says it of a signal
         os._exit(0)
     connection.close()
-    run_step(**command)
+    os._exit(run_step(**command))  # at once: to take down what it shares with the server would copy that first
+
+
+def fork() -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which the fork does not have: it needs none
+        return os.fork()
 
 
 def receive(connection: socket.socket) -> dict:
@@ -83,18 +99,27 @@ def receive(connection: socket.socket) -> dict:
     return json.loads(text)
 
 
-def run_step(arguments: list[str], folder: str, environment: dict[str, str]) -> None:
-    """What `python -m module options` does in this folder and environment."""
+def run_step(arguments: list[str], folder: str, environment: dict[str, str]) -> int:
+    """What `python -m module options` does in this folder and environment; its exit code."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     sys.path.insert(0, folder)
     module, *options = arguments
     sys.argv = ["-m", *options]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    code = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # at once: to take down what it shares with the other process would copy that first
+    return code
 
 
 def run(address: str, *command: str) -> int:

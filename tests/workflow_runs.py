@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -57,14 +58,22 @@ class Project:
         return [sys.executable, "-m", "snakemake", f"--configfile={TINY}", *arguments]
 
     def snakemake(self, *arguments: str, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        """Run it to its end; with what it has started it is killed if the test is interrupted, or takes too long."""
+        with subprocess.Popen(
             self.command(*arguments),
             cwd=self.root,
             env=make_environment() | (variables or {}),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=self.longest_run,
-        )
+            process_group=0,
+        ) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=self.longest_run)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def run(self, *arguments: str, variables: dict[str, str] | None = None) -> None:
         run = self.snakemake(*arguments, variables=variables)

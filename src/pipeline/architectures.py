@@ -1,5 +1,7 @@
 """Which keys a sparse autoencoder's architecture has, must have, and how they limit each other."""
 
+import math
+
 from pipeline.problems import Findings, quote, show_value
 
 PENALISED = ("relu", "gated", "jumprelu", "p_annealing", "matryoshka_relu")
@@ -85,8 +87,8 @@ def _check_sizes(sae: dict) -> Findings:
             yield path, "is given: allowed where target_l0 is a number, which it then replaces"
         if values and max(values) > n_latents:
             yield path, f"is up to {max(values):g}: allowed is up to n_latents, {n_latents}"
-        elif key == "k" and architecture not in BATCHED and any(value != round(value) for value in values):
-            uneven = next(value for value in values if value != round(value))
+        elif key == "k" and architecture not in BATCHED and not all(map(_is_whole, values)):
+            uneven = next(value for value in values if not _is_whole(value))
             yield path, f"is {uneven:g}: allowed are whole numbers with the architecture {architecture!r}"
     if architecture in SELECTING and isinstance(sae["k_start"], (int, float)) and sae["k_start"] > n_latents:
         yield ("k_start",), f"is {sae['k_start']:g}: allowed is up to n_latents, {n_latents}"
@@ -102,14 +104,21 @@ def _check_sizes(sae: dict) -> Findings:
 
 
 def _list_all(spaced: dict) -> list[float]:
-    """The ends of a sweep, and enough of what lies between to see whether all are whole."""
+    """The values of a sweep, up to rounding; both ends as they are."""
     start, stop, points = spaced["start"], spaced["stop"], spaced["points"]
     if points == 1:
         return [start]
-    shares = [i / (points - 1) for i in range(points)]
+    shares = [i / (points - 1) for i in range(1, points - 1)]
     if spaced["spacing"] == "linear":
-        return [start + (stop - start) * share for share in shares]
-    return [start * (stop / start) ** share for share in shares] if min(start, stop) > 0 else [start, stop]
+        between = [start + (stop - start) * share for share in shares]
+    else:
+        between = [start * (stop / start) ** share for share in shares] if min(start, stop) > 0 else []
+    return [start, *between, stop]
+
+
+def _is_whole(value: float) -> bool:
+    """Up to the rounding of values between the ends of a sweep."""
+    return math.isclose(value, round(value), rel_tol=1e-9)
 
 
 def _check_options(sae: dict) -> Findings:

@@ -38,7 +38,8 @@ class FolderLock:
     def _read_holders(self) -> None:
         self.file.seek(0)
         lines = [line.split() for line in self.file]
-        self.holders = [(host, int(pid), int(group)) for host, pid, group in lines]
+        whole = [words for words in lines if len(words) == 3 and "".join(words[1:]).isdecimal()]  # written to the end
+        self.holders = [(host, int(pid), int(group)) for host, pid, group in whole]
 
     def take_alone(self) -> bool:
         """Whether this process has the lock to itself now; OSError where the file system knows no locks."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -45,11 +46,13 @@ def cancel_slurm_jobs(folder: Path) -> list[str]:
 
     Returns their ids; none where there is no Slurm. The next run would submit them a second time, beside the first.
     """
-    jobs = list_slurm_jobs(folder)
+    jobs = left = list_slurm_jobs(folder)
     if jobs:
-        subprocess.run(["scancel", *jobs], check=False, capture_output=True)
-        while list_slurm_jobs(folder):
-            time.sleep(1)
+        print(f"Waiting for Slurm to end what a killed run has left: {', '.join(jobs)}", file=sys.stderr)
+    while left:
+        subprocess.run(["scancel", *left], check=False, capture_output=True)
+        time.sleep(1)
+        left = list_slurm_jobs(folder)
     return jobs
 
 

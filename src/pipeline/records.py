@@ -2,6 +2,7 @@
 
 import os
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from pathlib import Path
 
 # How the names of what no rule makes begin
@@ -14,15 +15,22 @@ def find_unrecorded(folder: str | Path) -> Path | None:
     A run that was killed in a job has noted at least that the job was not complete.
     """
     folder = Path(folder)
-    for path in sorted((folder / "results").rglob("*")):
+    records = folder / ".snakemake"
+    for path in _list_visible(folder / "results"):
         name = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in name.parts)
-        if hidden or name.parts[1].startswith(MADE_OTHERWISE) or not path.is_file():
+        if name.parts[1].startswith(MADE_OTHERWISE) or not path.is_file():
             continue
-        records = folder / ".snakemake"
-        if not any((records / kind / _encode(name, records)).is_file() for kind in ("metadata", "incomplete")):
+        # in the order in which a run that is at work may remove the one: it has written the other by then
+        if not any((records / kind / _encode(name, records)).is_file() for kind in ("incomplete", "metadata")):
             return path
     return None
+
+
+def _list_visible(folder: Path) -> Iterator[Path]:
+    """The files below a folder but hidden ones; a run that is at work may take folders away meanwhile."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(files) if not name.startswith("."))
 
 
 def _encode(name: Path, folder: Path) -> Path:

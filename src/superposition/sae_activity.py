@@ -29,8 +29,8 @@ class Activity:
         """What the last steps of a finished stretch did, for `resume`."""
         return {"recent": torch.stack(list(self.recent))}
 
-    def resume(self, kept: dict[str, Tensor]) -> None:
-        self.recent.extend(kept["recent"].unbind(0))
+    def resume(self, kept: dict[str, Tensor], device: torch.device | str) -> None:
+        self.recent.extend(kept["recent"].to(device).unbind(0))
 
     def take_stretch(self) -> list[Tensor]:
         """Means since the last call: reconstruction and sparsity loss, both (instances,), and the fraction of samples

@@ -205,7 +205,7 @@ def minimise(
         for key, tensor in parameters.items():
             tensor.copy_(kept[f"parameter.{key}"])
         optimizer.resume(kept)
-        activity.resume(kept)
+        activity.resume(kept, device)
         if controller:
             controller.resume(kept)
     todo = range(begin, steps)
