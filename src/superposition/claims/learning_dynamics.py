@@ -150,7 +150,14 @@ CLAIMS = [
         "While training, features that are not absent spend their time at the dimensionalities of polytopes.",
         (LEVELS,),
         ("energy_levels",),
-        (Part("share of logarithmic time above 0.05 that is within 0.05 of a polytope", time_at_levels, ">=", (0.7,)),),
+        (
+            Part(
+                "share of logarithmic time above 0.05 that is within 0.05 of a polytope, after a tenth of training",
+                time_at_levels,
+                ">=",
+                (0.7,),
+            ),
+        ),
     ),
     Claim(
         "T9-c",
