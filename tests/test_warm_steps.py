@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -65,7 +66,10 @@ def test_no_step_outlives_the_server(tmp_path):
     with serve_steps(ROOT / "src") as variables:
         command = ["bash", "-c", f"env A=1 {sys.executable} -m step"]
         shell = subprocess.Popen(command, cwd=tmp_path, env=os.environ | variables, stdout=subprocess.PIPE)
-        step = int(shell.stdout.readline())
-    with shell:
-        assert not psutil.pid_exists(step) or psutil.Process(step).status() == psutil.STATUS_ZOMBIE
-    assert shell.returncode == 1
+        step = psutil.Process(int(shell.stdout.readline()))
+    assert (shell.wait(), shell.stdout.close()) == (1, None)
+    for _ in range(100):  # of a tenth of a second: who is killed does not end at once
+        if not step.is_running() or step.status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{step} is still at work")
