@@ -6,13 +6,15 @@ import torch
 from builders import check_schema, finite_data
 from mortal_checkpoint import Killed, Mortal
 
+from superposition import finite_data as plain
 from superposition.checkpoints import Checkpoint
 from superposition.finite_data_runs import sample_data_sets
 from superposition.finite_data_training import train_on_finite_data
 from superposition.kernels import full_batch
 from superposition.training import DivergenceError
 
-EXPERIMENT = finite_data(sweep={"n_hidden": [2, 3], "n_samples": [4, 70]}, restarts=2)
+SWEPT = {"sweep": {"n_hidden": [2, 3], "n_samples": [4, 70]}, "restarts": 2}
+EXPERIMENT = finite_data(**SWEPT)
 
 
 def train(experiment=EXPERIMENT, checkpoint=None):
@@ -49,14 +51,20 @@ def assert_same(first, second):
 
 # each of the 4 points has 4 stretches of 10 steps, after which it saves, and saves again when it is done
 @pytest.mark.parametrize("last", [1, 3, 4, 5, 6, 13, 20])
-def test_a_killed_job_goes_on_to_the_same_bits(trained, tmp_path, monkeypatch, last):
-    path = tmp_path / "checkpoint"
+@pytest.mark.parametrize(
+    ("engine", "place", "name"), [("auto", full_batch, "advance"), ("torch", plain, "full_batch_loss")]
+)
+def test_a_killed_job_goes_on_to_the_same_bits(trained, tmp_path, monkeypatch, engine, place, name, last):
+    path, experiment = tmp_path / "checkpoint", finite_data(**SWEPT, training={"engine": engine})
     with pytest.raises(Killed):
-        train(checkpoint=Mortal(path, last))
+        train(experiment, Mortal(path, last))
+    expected = trained if engine == "auto" else train(experiment)
     taken = []
-    advance = full_batch.advance
-    monkeypatch.setattr(full_batch, "advance", lambda *args: taken.append(args[-1]) or advance(*args))
-    assert_same(train(checkpoint=Checkpoint(path, "a")), trained)
+    work = getattr(place, name)
+    # the kernel takes several steps at a time, and says how many last
+    steps_of = (lambda args: args[-1]) if engine == "auto" else (lambda args: 1)
+    monkeypatch.setattr(place, name, lambda *args: taken.append(steps_of(args)) or work(*args))
+    assert_same(train(experiment, Checkpoint(path, "a")), expected)
     finished, inside = divmod(last, 5)
     assert sum(taken) == 4 * 40 - 40 * finished - 10 * inside  # nothing is done twice
 

@@ -3,9 +3,11 @@
 import io
 
 import pytest
+import torch
 
 from superposition import progress
 from superposition.progress import Progress
+from superposition.training import Recorder
 
 
 @pytest.fixture
@@ -32,6 +34,16 @@ def test_line_says_step_loss_speed_and_time_left(clock):
     reported.update(1_000, loss=0.0123456)
     # 1,000 steps in 20 s are 50 a second; the 9,000 that are left take 180 s.
     assert stream.getvalue() == "five_in_two: step 1,000 of 10,000, loss 0.01235, 50 steps/s, 3:00 left\n"
+
+
+def test_speed_is_that_since_a_job_went_on(clock):
+    stream = io.StringIO()
+    reported = Progress("five_in_two", total_steps=10_000, stream=stream)
+    clock[0] += 5.0
+    Recorder(100, reported).resume({"history_steps": torch.tensor([4_900, 5_000]), "history_losses": torch.ones(2, 1)})
+    clock[0] += 20.0
+    reported.update(6_000, loss=0.01)
+    assert stream.getvalue() == "five_in_two: step 6,000 of 10,000, loss 0.01, 50 steps/s, 1:20 left\n"
 
 
 def test_last_step_is_always_said(clock):

@@ -5,6 +5,8 @@ scaled to unit length, and the ReLU output model is fitted to them by full-batch
 specification, dense and for any device, that the kernel is held to.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -111,6 +113,8 @@ def minimise_full_batch(
     training: dict,
     learning_rate: Tensor,
     recorder: Recorder,
+    kept: dict[str, Tensor] | None = None,
+    keep: Callable[[Callable[[], dict[str, Tensor]]], None] | None = None,
 ) -> None:
     """Train the ReLU output model in place on all of its data at every step.
 
@@ -120,8 +124,13 @@ def minimise_full_batch(
         loss_scale: "sum" or "mean" over features, see full_batch_loss
         training: the `training` block of the configuration (steps, schedule, warmup_steps, weight_decay)
         learning_rate: (instances,)
+        kept, keep: where to go on from, and what keeps that, see training.minimise
     """
     check_data(data, parameters)
     x = to_dense(data, len(learning_rate), parameters["W"])
     factor = loss_factor(data, loss_scale)
-    minimise(parameters, lambda: full_batch_loss(parameters, x, factor), training, learning_rate, recorder)
+
+    def loss_of_batch() -> Tensor:
+        return full_batch_loss(parameters, x, factor)
+
+    minimise(parameters, loss_of_batch, training, learning_rate, recorder, kept=kept, keep=keep)

@@ -1,5 +1,7 @@
 """Trains all models of one experiment on finite data at one seed, point by point, and goes on where it was stopped."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import torch
@@ -15,7 +17,7 @@ from superposition.progress import Progress
 from superposition.seeding import torch_generator
 from superposition.training import DivergenceError, Recorder
 
-STATE = ("parameters", "first", "second", "order")  # arrays of a TrainingState
+CURRENT = "current."  # before the names of what is kept of the point that is being trained
 
 
 def train_on_finite_data(
@@ -29,8 +31,8 @@ def train_on_finite_data(
     """All models of `experiment` at `seed`.
 
     Args:
-        checkpoint: where to keep what is done, and to go on from, to the same last bit: finished points and, with the
-            fast engine, the one that is being trained
+        checkpoint: where to keep what is done, and to go on from, to the same last bit: finished points, and the one
+            that is being trained
 
     Returns:
         the weights W.<point>, (restarts, n_hidden, n_features), and b_final.<point> of each combination of swept
@@ -67,41 +69,29 @@ def _train_point(
         "relu_output", model["n_features"], setting.n_hidden, generators, init_std=model["init_std"]
     )
     rates = torch.full((restarts,), training["learning_rate"])
-    state = _restore_state(kept)
+    current = {key.removeprefix(CURRENT): tensor for key, tensor in kept.items() if key.startswith(CURRENT)}
     progress = Progress(f"{name}, {setting.n_samples:,} samples, point {point}", setting.steps)
     recorder = Recorder(training["log_every"], progress)
-    recorder.resume({key.removeprefix("current."): tensor for key, tensor in kept.items()})
-    finished = {key: tensor for key, tensor in kept.items() if not key.startswith("current.")}
+    recorder.resume(current)
+    finished = {key: tensor for key, tensor in kept.items() if not key.startswith(CURRENT)}
 
-    def keep(state: full_batch.TrainingState) -> None:
+    def keep(describe: Callable[[], dict[str, Tensor]]) -> None:
         if checkpoint and checkpoint.is_due():
-            checkpoint.save(finished | _describe_state(state, recorder))
+            now = describe() | recorder.to_tensors()
+            checkpoint.save(finished | {CURRENT + key: tensor for key, tensor in now.items()})
 
     try:
         if training["engine"] == "auto" and torch.device(device).type == "cpu":
-            loss = training["loss"]
-            full_batch.minimise_full_batch(parameters, data, loss, training, rates, recorder, state, keep)
+            minimise = full_batch.minimise_full_batch
         else:
+            minimise, rates = minimise_full_batch, rates.to(device)
             parameters = {key: tensor.to(device) for key, tensor in parameters.items()}
-            minimise_full_batch(parameters, data, training["loss"], training, rates.to(device), recorder)
+        minimise(parameters, data, training["loss"], training, rates, recorder, current, keep)
     except DivergenceError as error:
         raise DivergenceError(f"point {point} ({setting.n_samples} samples): {error}") from error
     trained = {f"{key}.{point}": tensor.cpu() for key, tensor in parameters.items()}
     history = {f"history_steps.{point}": torch.tensor(recorder.steps), f"losses.{point}": torch.stack(recorder.losses)}
     return finished | trained | history
-
-
-def _describe_state(state: full_batch.TrainingState, recorder: Recorder) -> dict[str, Tensor]:
-    arrays = {key: torch.from_numpy(getattr(state, key)) for key in STATE}
-    arrays |= {"steps": torch.tensor(state.steps)} | recorder.to_tensors()
-    return {f"current.{key}": tensor for key, tensor in arrays.items()}
-
-
-def _restore_state(kept: dict[str, Tensor]) -> full_batch.TrainingState | None:
-    if "current.steps" not in kept:
-        return None
-    arrays = {key: kept[f"current.{key}"].numpy() for key in STATE}
-    return full_batch.TrainingState(**arrays, steps=int(kept["current.steps"]))
 
 
 def _tabulate_history(name: str, experiment: dict, seed: int, kept: dict[str, Tensor]) -> pd.DataFrame:

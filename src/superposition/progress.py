@@ -8,7 +8,7 @@ from typing import TextIO
 class Progress:
     """Writes a line at most every `interval` seconds, and one at the end.
 
-    Time is read here and nowhere else, and never reaches a result.
+    Time is read here and nowhere else, and never reaches a result. Speed is that since the start, or since `begin`.
     """
 
     def __init__(self, label: str, total_steps: int, interval: float = 10.0, stream: TextIO | None = None):
@@ -17,13 +17,18 @@ class Progress:
         self.interval = interval
         self.stream = stream or sys.stderr
         self.start = self.last = time.monotonic()
+        self.first_step = 0
+
+    def begin(self, step: int) -> None:
+        """Say that `step` steps were done before."""
+        self.start, self.first_step = time.monotonic(), step
 
     def update(self, step: int, loss: float) -> None:
         now = time.monotonic()
         if step < self.total_steps and now - self.last < self.interval:
             return
         self.last = now
-        rate = step / max(now - self.start, 1e-9)
+        rate = (step - self.first_step) / max(now - self.start, 1e-9)
         left = (self.total_steps - step) / max(rate, 1e-9)
         print(
             f"{self.label}: step {step:,} of {self.total_steps:,}, loss {loss:.4g}, "

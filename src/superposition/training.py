@@ -53,6 +53,7 @@ class Recorder:
         """Take over what `to_tensors` gave, if `kept` has it; how many steps were done."""
         if "history_steps" in kept:
             self.steps, self.losses = kept["history_steps"].tolist(), list(kept["history_losses"])
+            self.progress.begin(self.steps[-1])
         return self.steps[-1] if self.steps else 0
 
 

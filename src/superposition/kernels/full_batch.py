@@ -25,6 +25,7 @@ from superposition.kernels.plane import add_data_terms_in_plane, encode_in_plane
 from superposition.kernels.sparse_data import add_data_terms, arrange, empty_points, encode
 from superposition.training import Recorder, check_finite
 
+ARRAYS = ("parameters", "first", "second", "order")  # of a TrainingState
 SORT_EVERY = 64  # steps; points move slowly, and where they are decides only how fast a step is
 
 
@@ -117,6 +118,13 @@ class TrainingState:
         order = np.tile(np.arange(n_points), (instances, 1))
         return cls(packed, np.zeros_like(packed), np.zeros_like(packed), order)
 
+    def to_tensors(self) -> dict[str, Tensor]:
+        return {key: torch.from_numpy(getattr(self, key)) for key in ARRAYS} | {"steps": torch.tensor(self.steps)}
+
+    @classmethod
+    def from_tensors(cls, kept: dict[str, Tensor]) -> "TrainingState":
+        return cls(**{key: kept[key].numpy() for key in ARRAYS}, steps=int(kept["steps"]))
+
 
 def advance(
     state: TrainingState, data: SparseSamples, loss_scale: str, training: dict, learning_rate: Tensor, steps: int
@@ -147,24 +155,19 @@ def minimise_full_batch(
     training: dict,
     learning_rate: Tensor,
     recorder: Recorder,
-    state: TrainingState | None = None,
-    after_stretch: Callable[[TrainingState], None] | None = None,
+    kept: dict[str, Tensor] | None = None,
+    keep: Callable[[Callable[[], dict[str, Tensor]]], None] | None = None,
 ) -> None:
-    """Train `parameters` in place, as `finite_data.minimise_full_batch` does; all on the CPU.
-
-    Args:
-        state: where to go on from, with a recorder that has the history up to there
-        after_stretch: called with the state whenever the recorder has taken down a stretch
-    """
+    """Train `parameters` in place, as `finite_data.minimise_full_batch` does; all on the CPU."""
     check_data(data, parameters)
-    state = state or TrainingState.begin(parameters, data.n_samples)
+    state = TrainingState.from_tensors(kept) if recorder.steps else TrainingState.begin(parameters, data.n_samples)
     while state.steps < training["steps"]:
         losses = advance(
             state, data, loss_scale, training, learning_rate, min(recorder.every, training["steps"] - state.steps)
         )
         recorder.record(state.steps, torch.from_numpy(losses).float(), learning_rate)
-        if after_stretch:
-            after_stretch(state)
+        if keep:
+            keep(state.to_tensors)
     unpack(state.parameters.reshape(len(learning_rate), -1), parameters)
     for name, parameter in parameters.items():
         check_finite(parameter, training["steps"], learning_rate, name)
