@@ -52,7 +52,9 @@ def assert_same(first, second):
 # each of the 4 points has 4 stretches of 10 steps, after which it saves, and saves again when it is done
 @pytest.mark.parametrize("last", [1, 3, 4, 5, 6, 13, 20])
 @pytest.mark.parametrize(
-    ("engine", "place", "name"), [("auto", full_batch, "advance"), ("torch", plain, "full_batch_loss")]
+    ("engine", "place", "name"),
+    [("auto", full_batch, "advance"), ("torch", plain, "full_batch_loss")],
+    ids=["kernel", "torch"],
 )
 def test_a_killed_job_goes_on_to_the_same_bits(trained, tmp_path, monkeypatch, engine, place, name, last):
     path, experiment = tmp_path / "checkpoint", finite_data(**SWEPT, training={"engine": engine})
