@@ -238,7 +238,7 @@ def test_dictionaries_in_words():
         "directions": "orthonormal, length 1 ± 0.05",
         "probability": "0.05",
         "magnitude": "constant, mean 1",
-        "dependence": "3 parents (probability 0.15); 3 children for each of parents "
+        "dependence": "3 parents (probability 0.15); 3 children for each feature of parents "
         "(at most one present, probability 0.2 given the parent)",
         "seeds": "3",
         "held_out": "100,000",
@@ -248,7 +248,7 @@ def test_dictionaries_in_words():
     assert row["probability"] == "zipf (exponent 0.5), 0.4 to 0.005"
     assert row["magnitude"] == "rectified normal, mean 5 to 4, std |0.5 ± 0.5|"
     assert row["dependence"].startswith(
-        "correlation low rank of strength 0.1, rank 25; 8 roots; 4 children for each of"
+        "correlation low rank of strength 0.1, rank 25; 8 roots; 4 children for each feature of"
     )
     assert describe("decaying_128_in_64")["probability"] == "0.1 × 0.96ⁱ, scaled to 5 present, no sample empty"
     composed = describe("composed_and_single")

@@ -29,7 +29,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         features = list(range(model.W_in.shape[1]))
         neurons = sorted(range(len(model.W_in)), key=lambda k: place_of(model.W_in[k]))
         scale = np.abs(model.W_in).max(1, keepdims=True).clip(min=1e-9)
-        draw_circuit(ax, model.W_in / scale, model.W_out * scale, features, neurons, target="|x_{%d}|")
+        draw_circuit(ax, model.W_in / scale, model.W_out * scale, features, neurons, target="|x_{%d}|", away=0.5)
         return figure
 
 
@@ -40,13 +40,21 @@ def place_of(weights: np.ndarray) -> tuple[int, bool]:
 
 
 def draw_circuit(
-    ax: Axes, W_1: np.ndarray, W_2: np.ndarray, features: list[int], neurons: list[int], target: str, most=THINNEST
+    ax: Axes,
+    W_1: np.ndarray,
+    W_2: np.ndarray,
+    features: list[int],
+    neurons: list[int],
+    target: str,
+    most: float = THINNEST,
+    away: float = 0.3,
 ) -> None:
     """The weights between some features and some neurons, of W_1 and W_2^T (n_hidden, n_features).
 
     Args:
         target: what the outputs are called, with a place for the feature's number
         most: the share of the largest weight that a line needs to get its number as well
+        away: from its feature, where on a line that is; where lines cross, they are apart near the features
     """
     above, middle, below = LEVELS
     at = dict(zip(features, spread(len(features)), strict=True))
@@ -54,8 +62,8 @@ def draw_circuit(
     largest = max(np.abs(W[np.ix_(neurons, features)]).max() for W in (W_1, W_2)) or 1.0
     for k in neurons:
         for i in features:
-            draw_weight(ax, (at[i], above), (of[k], middle), W_1[k, i], largest, most)
-            draw_weight(ax, (of[k], middle), (at[i], below), W_2[k, i], largest, most)
+            draw_weight(ax, (at[i], above), (of[k], middle), W_1[k, i], largest, most, away)
+            draw_weight(ax, (of[k], middle), (at[i], below), W_2[k, i], largest, most, 1 - away)
     circle = {"ha": "center", "va": "center", "fontsize": SMALL, "zorder": 4}
     for i in features:
         for height, name in ((above, f"$x_{{{i + 1}}}$"), (below, f"${target % (i + 1)}$")):
@@ -71,7 +79,7 @@ def spread(count: int) -> np.ndarray:
     return (np.arange(count) + 0.5) / count
 
 
-def draw_weight(ax: Axes, start: tuple, end: tuple, weight: float, largest: float, most: float) -> None:
+def draw_weight(ax: Axes, start: tuple, end: tuple, weight: float, largest: float, most: float, away: float) -> None:
     share = abs(weight) / largest
     if share < THINNEST:
         return
@@ -79,7 +87,6 @@ def draw_weight(ax: Axes, start: tuple, end: tuple, weight: float, largest: floa
     xs, ys = zip(start, end, strict=True)
     ax.plot(xs, ys, color=color, linewidth=max(0.4, WIDEST * share), alpha=0.85, zorder=1 + share)
     if share >= most:
-        away = 0.3 if start[1] == LEVELS[0] else 0.7  # near the end where lines are apart
         x, y = (a + (b - a) * away for a, b in ((xs[0], xs[1]), (ys[0], ys[1])))
         box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
         ax.text(

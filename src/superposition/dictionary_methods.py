@@ -84,7 +84,7 @@ def describe_dependence(block: dict) -> str:
 def describe_group(group: dict) -> str:
     many = f"{describe_values(group['count'])} × " if group["count"] > 1 else ""
     text = f"{many}{describe_values(group['n_features'])} {group['name'].replace('_', ' ')}"
-    text += f" for each of {group['parent'].replace('_', ' ')}" if "parent" in group else ""
+    text += f" for each feature of {group['parent'].replace('_', ' ')}" if "parent" in group else ""
     details = [] if group["choice"] == "independent" else [CHOICES[group["choice"]]]
     if "probability" in group:
         given = " given the parent" if group["probability_of"] == "feature_given_parent" else ""
