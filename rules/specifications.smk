@@ -25,9 +25,9 @@ def hash_code(module):
 
 def specify(step, describe, tables=()):
     """A params function: the specification of `step`, with what `describe(wildcards)` takes from the configuration."""
+    schemas = {name: describe_table(name) for name in tables}
 
     def spec(wildcards):
-        schemas = {name: describe_table(name) for name in tables}
         common = {"step": step, "code": hash_code(f"scripts.{step}"), "tables": schemas}
         text = json.dumps(common | describe(wildcards), sort_keys=True, separators=(",", ":"))
         if len(text) > LONGEST_SPECIFICATION:

@@ -31,23 +31,20 @@ class Source(NamedTuple):
     imports: frozenset[str]
 
 
+@functools.cache
 def fingerprint(module: str, source_root: str | Path) -> str:
     """The hash, 32 hexadecimal digits, of `module` ("scripts.fit_saes") and all it imports from under `source_root`.
 
     Sources are read once per process, so a job is planned by one state of the code even if it is edited meanwhile.
     """
-    return _fingerprint(module, Path(source_root).resolve())
+    sources = _closure(module, Path(source_root).resolve())
+    lines = [f"{name} {source.digest}" for name, source in sorted(sources.items())]
+    return hashlib.sha256("\n".join([module, *lines]).encode()).hexdigest()[:32]
 
 
 def list_closure(module: str, source_root: str | Path) -> list[str]:
     """The sorted names of `module` and of all modules under `source_root` that it imports, directly or not."""
     return sorted(_closure(module, Path(source_root).resolve()))
-
-
-@functools.cache
-def _fingerprint(module: str, root: Path) -> str:
-    lines = [f"{name} {source.digest}" for name, source in sorted(_closure(module, root).items())]
-    return hashlib.sha256("\n".join([module, *lines]).encode()).hexdigest()[:32]
 
 
 @functools.cache
