@@ -11,7 +11,8 @@ from superposition import finite_data, toy_models
 from superposition.features import SparseSamples
 from superposition.finite_data import full_batch_loss, loss_factor, sample_data, to_dense
 from superposition.kernels.full_batch import TrainingState, add_gradient, advance, evaluate_loss, minimise_full_batch
-from superposition.kernels.linear_regions import FEW, GROUP, POINTS, workspace
+from superposition.kernels.linear_regions import FEW, GROUP, workspace
+from superposition.kernels.point_tiles import PLANE_POINTS, POINTS
 from superposition.kernels.sparse_data import arrange, empty_points
 from superposition.progress import Progress
 from superposition.training import DivergenceError, Recorder
@@ -46,8 +47,8 @@ def random_theta(n_hidden, n_features, seed=0):
 
 # Points less than, equal to and no multiple of a tile's, one group of them, and several with some tiles left over;
 # features no multiple of a vector's, a tile's or four.
-SIZES = [(1, 1), (7, 3), (33, POINTS), (300, 131), (513, 2 * POINTS + 5)]
-GROUPED = [(300, (FEW + 1) * POINTS - 7), (70, (2 * GROUP + 3) * POINTS + 1)]
+SIZES = [(1, 1), (7, 3), (33, PLANE_POINTS), (300, 131), (513, 2 * POINTS + 5)]
+GROUPED = [(300, (FEW + 1) * PLANE_POINTS - 7), (70, (2 * GROUP + 3) * PLANE_POINTS + 1)]
 
 
 @pytest.mark.parametrize(("n_features", "n_points"), SIZES + GROUPED)

@@ -20,8 +20,9 @@ from superposition.features import SparseSamples
 from superposition.finite_data import check_data, loss_factor
 from superposition.kernels.adam import pack, unpack, update, update_factors
 from superposition.kernels.compilation import call, jit
-from superposition.kernels.linear_regions import POINTS, add_dense_part, sort_into_tiles, workspace
+from superposition.kernels.linear_regions import add_dense_part, workspace
 from superposition.kernels.plane import add_data_terms_in_plane, encode_in_plane
+from superposition.kernels.point_tiles import points_of_tile, sort_into_tiles
 from superposition.kernels.sparse_data import add_data_terms, arrange, empty_points, encode
 from superposition.training import Recorder, check_finite
 
@@ -51,7 +52,7 @@ def add_gradient(theta, data, arranged, order, sort, gradient, grad_h, u, active
         active: see add_data_terms; room: see workspace
     """
     encode_points(theta, arranged, u)
-    if sort and len(order) > POINTS:
+    if sort and len(order) > points_of_tile(len(theta)):
         sort_into_tiles(u, order)
         arrange(*data, order, arranged)
         encode_points(theta, arranged, u)

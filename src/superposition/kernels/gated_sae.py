@@ -9,7 +9,7 @@ import numpy as np
 from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.products import add_outer_product, multiply
 from superposition.kernels.sae_parts import normalise_rows, pull_back_rows, subtract_through_encoder, to_error
-from superposition.kernels.tiles import empty_tile, start_of
+from superposition.kernels.tiles import empty_tile, is_positive, start_of
 
 ORDER = "W_gate", "W_dec", "b_gate", "r_mag", "b_mag", "b_dec"
 
@@ -98,18 +98,18 @@ def _open_gates(gate, z, lanes, samples_per_lane, factor, shift, fired):
     total = 0.0
     for j in range(len(fired)):
         row, slope, intercept = start_of(j), factor[j], shift[j]
-        row_sum, count = np.float32(0), np.int32(0)
+        row_sum = count = np.float32(0)
         for lane in range(np.uintp(lanes)):
             pi = gate[row + lane]
             magnitude = slope * pi + intercept
-            opened = np.float32(0) if pi <= 0 else pi  # this way round a NaN stays, here and below
-            active = np.float32(0) if (pi <= 0) | (magnitude <= 0) else magnitude
-            gate[row + lane] = opened
-            z[row + lane] = active
-            row_sum += opened
-            count += np.int32(active > 0)
+            opened = is_positive(pi)
+            active = opened * is_positive(magnitude)
+            gate[row + lane] = opened * pi
+            z[row + lane] = active * magnitude
+            row_sum += opened * pi
+            count += active
         total += row_sum
-        fired[j] += count * samples_per_lane
+        fired[j] += np.int64(count) * samples_per_lane
     return total
 
 

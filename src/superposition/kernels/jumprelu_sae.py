@@ -8,7 +8,7 @@ import numpy as np
 from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.products import add_outer_product, multiply
 from superposition.kernels.sae_parts import subtract_through_encoder, to_error
-from superposition.kernels.tiles import empty_tile, start_of
+from superposition.kernels.tiles import empty_tile, is_positive, start_of
 
 ORDER = "W_enc", "b_enc", "log_threshold", "b_dec"
 
@@ -99,15 +99,14 @@ def _pull_back(grad_z, pre, lanes, threshold, bandwidth, penalty, grad_b_enc, gr
     """
     half = bandwidth * np.float32(0.5)
     for j in range(len(threshold)):
-        row, corner, n_near = start_of(j), threshold[j], np.int32(0)
-        of_pre = of_z = np.float32(0)
+        row, corner = start_of(j), threshold[j]
+        of_pre = of_z = n_near = np.float32(0)
         for lane in range(np.uintp(lanes)):
             at = row + lane
             distance, g = pre[at] - corner, grad_z[at]
-            near = (distance < half) & (distance > -half)
-            of_z += g if near else np.float32(0)
-            n_near += np.int32(near)
-            passed = g if distance > 0 else np.float32(0)
+            near, passed = is_positive(half - abs(distance)), is_positive(distance) * g
+            of_z += near * g
+            n_near += near
             grad_z[at] = passed
             of_pre += passed
         grad_b_enc[j] += of_pre

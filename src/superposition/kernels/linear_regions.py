@@ -7,9 +7,10 @@ points need only S = sum_t u_t u_t^T, and sums over features only Q = sum_i thet
 
     sum_t relu(z_ti) u_t = S theta_i        sum_i relu(z_ti) W_i = Q u_t
 
-Only the features whose hinges cross the box meet the points one by one. Tiles that are near each other form a group,
-and only the features whose hinges cross its box are tried on each tile. This is exact: where the boxes lie decides how
-much is left to do, not what comes out. The loss needs no pass of its own, for
+Only the features whose hinges cross the box meet the points one by one. In the plane, tiles that are near each other
+form a group, and only the features whose hinges cross its box are tried on each tile; in more dimensions most would
+cross it. This is exact: where the boxes lie decides how much is left to do, not what comes out. The loss needs no pass
+of its own, for
 
     sum_ti relu(z_ti)^2 = sum_i theta_i . (sum_t relu(z_ti) u_t)
 """
@@ -17,71 +18,15 @@ much is left to do, not what comes out. The loss needs no pass of its own, for
 import numpy as np
 
 from superposition.kernels.compilation import jit
-from superposition.kernels.plane import add_crossing_in_plane, add_linear_in_plane
+from superposition.kernels.plane import add_crossing_in_plane, add_linear_in_plane, square_in_plane
+from superposition.kernels.point_tiles import PLANE_POINTS, count_tiles, enclose, halve, points_of_tile
 from superposition.kernels.products import add_outer_product, multiply
-from superposition.kernels.tiles import TILE, empty_tile, start_of
+from superposition.kernels.tiles import TILE, empty_tile, is_positive, start_of
 
-POINTS = 64  # in a tile: with fewer, more features miss the box, but each crossing is shared by fewer points (measured)
+# Where more than MOST of a chunk of features cross, all of them meet the points, AT_ONCE at a time, which keeps their
+# pre-activations in the cache (measured).
+MOST, AT_ONCE = 0.75, 16
 GROUP, FEW = 16, 4  # most tiles in a group; up to how many are no group, for it would cost more than it saves
-
-
-@jit
-def count_tiles(begin, end):
-    return (end - begin + POINTS - 1) // POINTS
-
-
-@jit
-def halve(waiting, depth, begin, end):
-    """Put both halves of points begin to end on the stack `waiting`, apart at the boundary of a tile; its new depth."""
-    middle = begin + count_tiles(begin, end) // 2 * POINTS
-    waiting[depth, 0], waiting[depth, 1] = middle, end
-    waiting[depth + 1, 0], waiting[depth + 1, 1] = begin, middle
-    return depth + 2
-
-
-@jit
-def sort_into_tiles(u, order):
-    """Permute order (points,) so that every POINTS of a row are near each other.
-
-    u (points, n_hidden + 1) comes in the present order. A k-d tree: halve along the widest side, at the boundary of a
-    tile, until a tile is left.
-    """
-    permutation = np.arange(len(order))
-    waiting, depth = np.empty((64, 2), np.int64), 1  # halves of halves: 64 levels are enough for any number
-    waiting[0, 0], waiting[0, 1] = 0, len(order)
-    while depth > 0:
-        depth -= 1
-        begin, end = waiting[depth]
-        if count_tiles(begin, end) < 2:
-            continue
-        part = permutation[begin:end].copy()
-        widest, width = 0, np.float32(-1)
-        for k in range(u.shape[1] - 1):
-            coordinate = u[:, k][part]
-            if coordinate.max() - coordinate.min() > width:
-                widest, width = k, coordinate.max() - coordinate.min()
-        permutation[begin:end] = part[np.argsort(u[:, widest][part], kind="mergesort")]
-        depth = halve(waiting, depth, begin, end)
-    order[:] = order[permutation]
-
-
-@jit
-def enclose(u, box, S):
-    """The box around the points u (points, n_hidden + 1): its centre and half its widths, and S = sum_t u_t u_t^T.
-
-    Args:
-        box: (2, 1, n_hidden + 1)
-    """
-    for k in range(u.shape[1]):
-        low = high = u[0, k]
-        for t in range(len(u)):
-            low, high = min(low, u[t, k]), max(high, u[t, k])
-        box[0, 0, k], box[1, 0, k] = np.float32(0.5) * (low + high), np.float32(0.5) * (high - low)
-        for j in range(k + 1):
-            product = np.float32(0)
-            for t in range(len(u)):
-                product += u[t, k] * u[t, j]
-            S[k, j] = S[j, k] = product
 
 
 @jit
@@ -91,17 +36,20 @@ def workspace(n_hidden, n_features):
     size = n_hidden + 1
     boxes, squares = np.empty((2, 2, 1, size), np.float32), np.empty((4, size, size), np.float32)
     crossing, near = np.empty((2, n_features), np.int32), np.empty((2, size, n_features), np.float32)
-    rows = empty_tile(size), empty_tile(size), empty_tile(size), empty_tile(max(POINTS, size))
-    return boxes, squares, crossing, near, rows, np.zeros(max(POINTS, size), np.float32)
+    rows = empty_tile(size), empty_tile(size), empty_tile(size), empty_tile(max(AT_ONCE, size))
+    return boxes, squares, crossing, near, rows, np.zeros(max(AT_ONCE, size), np.float32)
 
 
 @jit
-def add_linear(theta, n_features, box, S, gradient, Q, crossing, rows, zeros):
+def add_linear(theta, n_features, u, box, S, gradient, grad_h, Q, crossing, rows, zeros):
     """Add the features that are positive on a whole box; numbers those that cross it, and returns how many do.
+
+    Where MOST of a chunk cross, all of it meets the points here, and none of it is numbered.
 
     Args:
         theta, gradient: (n_hidden + 1, n_features or more)
-        box, S: see enclose; Q: (n_hidden + 1, n_hidden + 1), whose last row is not used
+        u, grad_h: of the points in the box, see add_dense_part
+        box, S: see enclose and square; Q: (n_hidden + 1, n_hidden + 1), whose last row is not used
         crossing: (n_features or more,) int32
     """
     size = len(theta)
@@ -116,21 +64,25 @@ def add_linear(theta, n_features, box, S, gradient, Q, crossing, rows, zeros):
                 widths[row + lane] = abs(theta[k, begin + lane])
         multiply(box[0], chunk, zeros, z, lanes)
         multiply(box[1], widths, zeros, change, lanes)
-        n_linear = 0
+        n_linear, before = 0, n_crossing
         for lane in range(lanes):
             linear, one_sided = z[lane] >= change[lane], abs(z[lane]) >= change[lane]
             crossing[n_crossing] = begin + lane
             n_crossing += not one_sided  # this way round a NaN crosses
             n_linear += linear
             z[lane] = linear
-        if n_linear == 0:
+        if n_crossing - before > MOST * lanes:
+            n_crossing = before
+            add_crossing(u, grad_h, lanes, rows, zeros)
+        elif n_linear > 0:
+            for k in range(size):
+                row = start_of(k)
+                for lane in range(np.uintp(lanes)):
+                    chunk[row + lane] *= z[lane]
+            multiply(S, chunk, zeros, change, lanes)
+            add_outer_product(chunk, chunk, Q, lanes)
+        else:
             continue
-        for k in range(size):
-            row = start_of(k)
-            for lane in range(np.uintp(lanes)):
-                chunk[row + lane] *= z[lane]
-        multiply(S, chunk, zeros, change, lanes)
-        add_outer_product(chunk, chunk, Q, lanes)
         for k in range(size):
             row = start_of(k)
             for lane in range(np.uintp(lanes)):
@@ -141,26 +93,46 @@ def add_linear(theta, n_features, box, S, gradient, Q, crossing, rows, zeros):
 @jit
 def add_crossing(u, grad_h, lanes, rows, zeros):
     """Add one chunk of features, point by point: to grad_h, and as rows[2] = sum_t relu(z_t) u_t."""
-    chunk, _, change, z = rows
-    multiply(u, chunk, zeros, z, lanes)
-    for t in range(len(u)):
-        row = start_of(t)
-        for lane in range(np.uintp(lanes)):
-            at = row + lane
-            z[at] = np.float32(0) if z[at] <= 0 else z[at]  # this way round a NaN stays one
-    add_outer_product(chunk, z, grad_h.T, lanes)
-    multiply(u.T, z, zeros, change, lanes)
+    chunk, part, change, z = rows
+    size = u.shape[1]
+    for first in range(0, len(u), AT_ONCE):
+        end = min(first + AT_ONCE, len(u))
+        multiply(u[first:end], chunk, zeros, z, lanes)
+        for t in range(end - first):
+            row = start_of(t)
+            for lane in range(np.uintp(lanes)):
+                z[row + lane] *= is_positive(z[row + lane])
+        add_outer_product(chunk, z, grad_h[first:end].T, lanes)
+        multiply(u[first:end].T, z, zeros, part if first else change, lanes)
+        for k in range(size if first else 0):
+            row = start_of(k)
+            for lane in range(np.uintp(lanes)):
+                change[row + lane] += part[row + lane]
 
 
 @jit
-def split_off_linear(theta, n_features, u, gradient, box, squares, crossing, rows, zeros):
+def square(u, S, tile):
+    """S = sum_t u_t u_t^T; tile: room for n_hidden + 1 rows"""
+    S[:] = 0
+    for begin in range(0, len(u), TILE):
+        lanes = min(TILE, len(u) - begin)
+        for t in range(lanes):
+            for k in range(len(S)):
+                tile[k * TILE + t] = u[begin + t, k]
+        add_outer_product(tile, tile, S, lanes)
+
+
+@jit
+def split_off_linear(theta, n_features, u, gradient, grad_h, box, squares, crossing, rows, zeros):
     """Box, S and Q of points; see add_linear, whose number of crossing features it returns."""
     S, Q = squares
-    enclose(u, box, S)
+    enclose(u, box)
     Q[:] = 0
     if len(theta) == 3:
+        square_in_plane(u, S)
         return add_linear_in_plane(theta, n_features, box, S, gradient, Q, crossing)
-    return add_linear(theta, n_features, box, S, gradient, Q, crossing, rows, zeros)
+    square(u, S, rows[0])
+    return add_linear(theta, n_features, u, box, S, gradient, grad_h, Q, crossing, rows, zeros)
 
 
 @jit
@@ -186,7 +158,7 @@ def add_tile(theta, n_features, u, gradient, grad_h, box, squares, crossing, row
     """Add what the first n_features of theta contribute on a tile of points; see add_dense_part and workspace."""
     Q = squares[1]
     chunk, _, change, _ = rows
-    n_crossing = split_off_linear(theta, n_features, u, gradient, box, squares, crossing, rows, zeros)
+    n_crossing = split_off_linear(theta, n_features, u, gradient, grad_h, box, squares, crossing, rows, zeros)
     for begin in range(0, n_crossing, TILE):
         features = crossing[begin : min(begin + TILE, n_crossing)]
         gather(theta, features, chunk)
@@ -209,17 +181,17 @@ def add_products(u, Q, grad_h):
 
 @jit
 def add_group(theta, u, gradient, grad_h, room):
-    """The same for a group: features that are linear on all of it at once, the others tile by tile."""
+    """The same for a group in the plane: features that are linear on all of it at once, the others tile by tile."""
     boxes, squares, crossing, near, rows, zeros = room
     n_features, (near_theta, near_gradient) = theta.shape[1], near
     Q = squares[1]
-    n_near = split_off_linear(theta, n_features, u, gradient, boxes[0], squares[:2], crossing[0], rows, zeros)
+    n_near = split_off_linear(theta, n_features, u, gradient, grad_h, boxes[0], squares[:2], crossing[0], rows, zeros)
     for k in range(len(theta)):
         for j in range(n_near):
             near_theta[k, j] = theta[k, crossing[0, j]]
             near_gradient[k, j] = 0
-    for first in range(0, len(u), POINTS):
-        end = min(first + POINTS, len(u))
+    for first in range(0, len(u), PLANE_POINTS):
+        end = min(first + PLANE_POINTS, len(u))
         add_tile(
             near_theta, n_near, u[first:end], near_gradient, grad_h[first:end],
             boxes[1], squares[2:], crossing[1], rows, zeros,
@@ -241,19 +213,20 @@ def add_dense_part(theta, u, gradient, grad_h, room):
     """
     boxes, squares, crossing, _, rows, zeros = room
     size, n_features = theta.shape
+    points = points_of_tile(size)
     waiting, depth = np.empty((64, 2), np.int64), 1  # the halves that sort_into_tiles makes, down to groups
     waiting[0, 0], waiting[0, 1] = 0, len(u)
     while depth > 0:
         depth -= 1
         begin, end = waiting[depth]
-        tiles = count_tiles(begin, end)
+        tiles = count_tiles(begin, end, points)
         if tiles > GROUP:
-            depth = halve(waiting, depth, begin, end)
-        elif tiles > FEW:
+            depth = halve(waiting, depth, begin, end, points)
+        elif size == 3 and tiles > FEW:
             add_group(theta, u[begin:end], gradient, grad_h[begin:end], room)
         else:
-            for first in range(begin, end, POINTS):
-                last = min(first + POINTS, end)
+            for first in range(begin, end, points):
+                last = min(first + points, end)
                 add_tile(
                     theta, n_features, u[first:last], gradient, grad_h[first:last],
                     boxes[1], squares[2:], crossing[1], rows, zeros,

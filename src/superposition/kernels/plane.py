@@ -12,6 +12,17 @@ ZERO, ONE = np.float32(0), np.float32(1)
 
 
 @jit
+def square_in_plane(u, S):
+    """See linear_regions.square."""
+    for k in range(3):
+        for j in range(k + 1):
+            product = ZERO
+            for t in range(len(u)):
+                product += u[t, k] * u[t, j]
+            S[k, j] = S[j, k] = product
+
+
+@jit
 def add_linear_in_plane(theta, n_features, box, S, gradient, Q, crossing):
     """See linear_regions.add_linear."""
     W0, W1, b = theta[0], theta[1], theta[2]  # not unpacked: the compiler would not see that rows are contiguous

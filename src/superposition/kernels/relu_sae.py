@@ -9,7 +9,7 @@ import numpy as np
 from superposition.kernels.compilation import jit, jit_inlined
 from superposition.kernels.products import add_outer_product, multiply
 from superposition.kernels.sae_parts import normalise_rows, pull_back_rows, subtract_through_encoder, to_error
-from superposition.kernels.tiles import empty_tile, start_of
+from superposition.kernels.tiles import empty_tile, is_positive, start_of
 
 ORDER = "W_enc", "W_dec", "b_enc", "b_dec"
 
@@ -90,15 +90,15 @@ def _rectify(z, lanes, samples_per_lane, fired):
     """z = max(z, 0) in place; counts in `fired` on how many samples each latent is active; sum of z."""
     total = 0.0
     for j in range(len(fired)):
-        row, row_sum = start_of(j), np.float32(0)
-        count = np.int32(0)
+        row, row_sum, count = start_of(j), np.float32(0), np.float32(0)
         for lane in range(np.uintp(lanes)):
-            active = np.float32(0) if z[row + lane] <= 0 else z[row + lane]  # this way round a NaN stays
+            positive = is_positive(z[row + lane])
+            active = positive * z[row + lane]
             z[row + lane] = active
             row_sum += active
-            count += np.int32(active > 0)
+            count += positive
         total += row_sum
-        fired[j] += count * samples_per_lane
+        fired[j] += np.int64(count) * samples_per_lane
     return total
 
 

@@ -28,24 +28,32 @@ def arrange(values, features, offsets, order, arranged):
 
 
 @jit
+def to_columns(theta):
+    """(n_features, n_hidden + 1): a non-zero needs all of its feature's column, so columns are laid side by side."""
+    size, n_features = theta.shape
+    columns = np.empty((n_features, size), np.float32)
+    for k in range(size):
+        for i in range(n_features):
+            columns[i, k] = theta[k, i]
+    return columns
+
+
+@jit
 def encode(theta, values, features, offsets, u):
     """u[t] = (W x_t, 1)"""
-    n_hidden = len(theta) - 1
+    columns, n_hidden = to_columns(theta), len(theta) - 1
     for t in range(len(u)):
-        begin, end = offsets[t], offsets[t + 1]
-        for k in range(n_hidden):
-            h = np.float32(0)
-            for j in range(begin, end):
-                h += values[j] * theta[k, features[j]]
-            u[t, k] = h
+        u[t, :n_hidden] = 0
         u[t, n_hidden] = 1
+        for j in range(offsets[t], offsets[t + 1]):
+            i, x = np.uintp(features[j]), values[j]
+            for k in range(n_hidden):
+                u[t, k] += x * columns[i, k]
 
 
 @jit
 def add_data_terms(theta, values, features, offsets, u, gradient, grad_h, active):
     """Add half the gradient of sum_ti (x^2 - 2 x relu(z)), and what flows through h = W x; returns the sum.
-
-    A non-zero needs all of its feature's column, so columns are laid side by side here.
 
     Args:
         theta, gradient: (n_hidden + 1, n_features)
@@ -55,11 +63,8 @@ def add_data_terms(theta, values, features, offsets, u, gradient, grad_h, active
     """
     size, n_features = theta.shape
     n_hidden = size - 1
-    columns, changes = np.empty((n_features, size), np.float32), np.zeros((n_features, size), np.float32)
+    columns, changes = to_columns(theta), np.zeros((n_features, size), np.float32)
     h, flow = np.empty(size, np.float32), np.empty(size, np.float32)
-    for k in range(size):
-        for i in range(n_features):
-            columns[i, k] = theta[k, i]
     loss = 0.0
     for t in range(len(u)):
         begin = offsets[t]

@@ -21,3 +21,13 @@ def start_of(row):
 @jit
 def empty_tile(rows):
     return np.empty(rows * TILE, np.float32)
+
+
+@jit
+def is_positive(z):
+    """1 where z > 0 and where z is NaN, which a product with it therefore keeps; else 0.
+
+    For max(z, 0) in place, z *= is_positive(z): of a choice between 0 and z the compiler makes stores of zeros alone,
+    one lane at a time, which takes seven times as long (measured).
+    """
+    return np.float32(0) if z <= 0 else np.float32(1)

@@ -27,7 +27,7 @@ from superposition.kernels.sampling import (
     spread_signs,
     take_empty,
 )
-from superposition.kernels.tiles import empty_tile, start_of
+from superposition.kernels.tiles import empty_tile, is_positive, start_of
 from superposition.toy_models import KINDS, identity
 from superposition.training import Recorder, check_finite
 
@@ -57,7 +57,7 @@ def rectify(h, rows, lanes):
     for k in range(rows):
         row = start_of(k)
         for lane in range(np.uintp(lanes)):
-            h[row + lane] = np.float32(0) if h[row + lane] <= 0 else h[row + lane]
+            h[row + lane] *= is_positive(h[row + lane])
 
 
 @jit_inlined
