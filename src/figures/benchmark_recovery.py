@@ -51,8 +51,9 @@ def mark_references(ax: Axes, means: pd.DataFrame, column: str) -> None:
         if levels is not None and levels.notna().any():
             ax.axhline(levels.mean(), color=GREY, linewidth=0.8, linestyle=(0, (1, 1.5)), zorder=0)
             place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-            text = {"color": GREY, "fontsize": SMALL, "ha": "left", "va": "bottom" if kind == "floor" else "top"}
-            ax.annotate(name, (0, levels.mean()), (2, 1 if kind == "floor" else -2), **place, **text)
+            side, x = ("left", 0) if kind == "floor" else ("right", 1)  # where no curve is
+            text = {"color": GREY, "fontsize": SMALL, "ha": side, "va": "bottom" if kind == "floor" else "top"}
+            ax.annotate(name, (x, levels.mean()), (2, 1) if kind == "floor" else (-2, -2), **place, **text)
 
 
 if __name__ == "__main__":

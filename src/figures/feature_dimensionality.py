@@ -30,6 +30,7 @@ POLYTOPES = {
     "3/8": (3 / 8, "3/8  square antiprism"),
 }
 JITTER = 0.45  # of the distance between neighbouring densities
+BESIDE = 0.8  # height at which the curve has its name: it falls steeply there, and few features are near
 
 
 def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figure:
@@ -45,7 +46,8 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         draw_features(ax, features)
         curve = models.groupby("rarity")["dimensions_per_feature"].mean()
         ax.plot(curve.index, curve, color=SWEEPS[0], linewidth=1.2, zorder=3)
-        ax.annotate("$D^*$", (curve.index[-1], curve.iloc[-1]), (4, 0), textcoords="offset points", color=SWEEPS[0])
+        steep = (curve - BESIDE).abs().idxmin()
+        ax.annotate("$D^*$", (steep, curve[steep]), (8, 4), textcoords="offset points", color=SWEEPS[0])
         format_rarity(ax, features["rarity"])
         ax.set(ylabel="dimensionality of a feature, $D_i$", ylim=(-0.03, 1.08))
         return figure

@@ -64,7 +64,8 @@ def draw_differences(ax: Axes, models: pd.DataFrame) -> None:
         for _, values in relative.groupby("seed"):
             ratios = values.index.get_level_values("last_probability")
             ax.plot(ratios, values, "o-", color=SWEEPS[2], markersize=2.2, linewidth=0.8, alpha=0.8)
-    note = {"transform": ax.transAxes, "fontsize": SMALL, "color": GREY}
+    patch = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # over the dashed line
+    note = {"transform": ax.transAxes, "fontsize": SMALL, "color": GREY, "bbox": patch}
     ax.text(0.97, 0.03, "below 0 the digons are better", ha="right", va="bottom", **note)
 
 

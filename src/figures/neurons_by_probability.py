@@ -67,8 +67,9 @@ def draw_stacks(ax: Axes, model: Model, tallest: float) -> None:
     """The stacks of a model's neurons, and its hidden biases where it has any."""
     positions, bias = np.arange(len(model.W_in)), model.neurons["bias"].to_numpy()
     stack_weights(ax, model.W_in, positions, LABEL)
-    if bias.any():
-        ax.plot(positions, bias, "D", color=INK, markeredgecolor="white", markersize=4, markeredgewidth=0.6, zorder=3)
+    if bias.any():  # at the edge of the stack, beside the numbers
+        edge = {"color": INK, "markeredgecolor": "white", "markersize": 4, "markeredgewidth": 0.6}
+        ax.plot(positions + 0.36, bias, "D", zorder=3, **edge)
     ax.set_ylim(min(0, bias.min() * 1.2), 1.05 * max(tallest, bias.max(), 1e-9))
     ax.set_xticks([])
     ax.set_xlabel("neuron", fontsize=SMALL, labelpad=2)

@@ -39,7 +39,7 @@ def draw_points(ax: Axes, rows: pd.DataFrame, x: str, y: str, color: str) -> Non
     ax.plot(means[x], means[y], "D-", color=color, markersize=5, linewidth=0.9)
     for place in {0, len(means) - 1}:
         point = means.iloc[place]
-        text = {"textcoords": "offset points", "fontsize": SMALL, "color": GREY}
+        text = {"textcoords": "offset points", "fontsize": SMALL, "color": GREY, "zorder": 5}
         ax.annotate(f"{point['l0']:.0f}", (point[x], point[y]), (4, 3), **text)
 
 
