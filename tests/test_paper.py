@@ -163,7 +163,6 @@ def test_what_is_said_of_claims_that_failed_names_claims_and_no_results():
     assert {verdict for finding in by_verdict for verdict in finding} == {"borderline"}
 
 
-
 def publish_made_up_run(folder: Path) -> Path:
     """The file of a run with three jobs, one of them too short to be measured."""
     rows = {
