@@ -1,77 +1,57 @@
 """Products of matrices and tiles of samples.
 
-The innermost loops run over lanes, which are contiguous, and become vector instructions. Blocks of 4 x 4 (or 2 x 4)
-coefficients keep a processor busy with multiplications rather than with loads: each vector that is loaded serves four.
+Blocks of 4 rows and BLOCK lanes (or of 2 x 4 rows) keep a processor busy with multiplications rather than with loads:
+each vector that is loaded serves four, and sums stay in registers until they are complete.
 """
 
 import numpy as np
 
-from superposition.kernels.compilation import jit, jit_inlined
+from superposition.kernels.compilation import jit_inlined
 from superposition.kernels.tiles import ROW, ROW2, ROW3, start_of
+from superposition.kernels.vectors import WIDTH, load, multiply_add, spread, store
 
 ZERO = np.float32(0)
-
-
-@jit
-def _four(A, i, k):
-    return A[i, k], A[i, k + 1], A[i, k + 2], A[i, k + 3]
-
-
-@jit
-def _first_four(A, i, n):
-    """The first n of row i of A, 1 <= n <= 4, and zeros."""
-    last = n - 1
-    a1 = A[i, min(1, last)] if n > 1 else ZERO
-    a2 = A[i, min(2, last)] if n > 2 else ZERO
-    a3 = A[i, min(3, last)] if n > 3 else ZERO
-    return A[i, 0], a1, a2, a3
+BLOCK = 2 * WIDTH  # lanes of a product that are in registers at once; a divisor of TILE
 
 
 @jit_inlined
 def multiply(A, B, start, C, lanes):
-    """C[i, lane] = start[i] + sum_k A[i, k] B[k, lane]"""
+    """C[i, lane] = start[i] + sum_k A[i, k] B[k, lane]
+
+    Lanes go by BLOCK: those that fill up the last block of C are overwritten, too.
+    """
     rows, inner = A.shape
-    n = 1 + (inner - 1) % 4  # rows of B in the first block, so that all others are whole
-    n1, n2, n3 = start_of(min(1, n - 1)), start_of(min(2, n - 1)), start_of(min(3, n - 1))
-    blocked = rows - rows % 4
-    for i in range(0, blocked, 4):
-        row = start_of(i)
-        s, t, u, v = start[i], start[i + 1], start[i + 2], start[i + 3]
-        a0, a1, a2, a3 = _first_four(A, i, n)
-        b0, b1, b2, b3 = _first_four(A, i + 1, n)
-        c0, c1, c2, c3 = _first_four(A, i + 2, n)
-        d0, d1, d2, d3 = _first_four(A, i + 3, n)
-        for lane in range(np.uintp(lanes)):
-            x0, x1, x2, x3 = B[lane], B[n1 + lane], B[n2 + lane], B[n3 + lane]
-            out = row + lane
-            C[out] = s + (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3)
-            C[out + ROW] = t + (b0 * x0 + b1 * x1) + (b2 * x2 + b3 * x3)
-            C[out + ROW2] = u + (c0 * x0 + c1 * x1) + (c2 * x2 + c3 * x3)
-            C[out + ROW3] = v + (d0 * x0 + d1 * x1) + (d2 * x2 + d3 * x3)
-        for k in range(n, inner, 4):
-            in_row = start_of(k)
-            a0, a1, a2, a3 = _four(A, i, k)
-            b0, b1, b2, b3 = _four(A, i + 1, k)
-            c0, c1, c2, c3 = _four(A, i + 2, k)
-            d0, d1, d2, d3 = _four(A, i + 3, k)
-            for lane in range(np.uintp(lanes)):
-                at, out = in_row + lane, row + lane
-                x0, x1, x2, x3 = B[at], B[at + ROW], B[at + ROW2], B[at + ROW3]
-                C[out] += (a0 * x0 + a1 * x1) + (a2 * x2 + a3 * x3)
-                C[out + ROW] += (b0 * x0 + b1 * x1) + (b2 * x2 + b3 * x3)
-                C[out + ROW2] += (c0 * x0 + c1 * x1) + (c2 * x2 + c3 * x3)
-                C[out + ROW3] += (d0 * x0 + d1 * x1) + (d2 * x2 + d3 * x3)
-    for i in range(blocked, rows):
-        row, s = start_of(i), start[i]
-        a0, a1, a2, a3 = _first_four(A, i, n)
-        for lane in range(np.uintp(lanes)):
-            C[row + lane] = s + (a0 * B[lane] + a1 * B[n1 + lane]) + (a2 * B[n2 + lane] + a3 * B[n3 + lane])
-        for k in range(n, inner, 4):
-            in_row = start_of(k)
-            a0, a1, a2, a3 = _four(A, i, k)
-            for lane in range(np.uintp(lanes)):
-                at = in_row + lane
-                C[row + lane] += (a0 * B[at] + a1 * B[at + ROW]) + (a2 * B[at + ROW2] + a3 * B[at + ROW3])
+    fours = rows - rows % 4
+    for lane in range(0, lanes, BLOCK):
+        for i in range(0, fours, 4):
+            s0, t0, u0, v0 = spread(start[i]), spread(start[i + 1]), spread(start[i + 2]), spread(start[i + 3])
+            s1, t1, u1, v1 = s0, t0, u0, v0
+            for k in range(inner):
+                at = start_of(k) + lane
+                x0, x1 = load(B, at), load(B, at + WIDTH)
+                a, b, c, d = spread(A[i, k]), spread(A[i + 1, k]), spread(A[i + 2, k]), spread(A[i + 3, k])
+                s0, s1 = multiply_add(a, x0, s0), multiply_add(a, x1, s1)
+                t0, t1 = multiply_add(b, x0, t0), multiply_add(b, x1, t1)
+                u0, u1 = multiply_add(c, x0, u0), multiply_add(c, x1, u1)
+                v0, v1 = multiply_add(d, x0, v0), multiply_add(d, x1, v1)
+            at = start_of(i) + lane
+            _store_pair(C, at, s0, s1)
+            _store_pair(C, at + ROW, t0, t1)
+            _store_pair(C, at + ROW2, u0, u1)
+            _store_pair(C, at + ROW3, v0, v1)
+        for i in range(fours, rows):
+            s0 = spread(start[i])
+            s1 = s0
+            for k in range(inner):
+                at, a = start_of(k) + lane, spread(A[i, k])
+                s0, s1 = multiply_add(a, load(B, at), s0), multiply_add(a, load(B, at + WIDTH), s1)
+            _store_pair(C, start_of(i) + lane, s0, s1)
+
+
+@jit_inlined
+def _store_pair(C, at, first, second):
+    store(C, at, first)
+    store(C, at + WIDTH, second)
 
 
 @jit_inlined
