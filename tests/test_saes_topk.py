@@ -41,8 +41,9 @@ def test_nothing_that_is_not_positive_is_kept():
     assert keep_largest(scores, [3]).tolist() == [[[False, False, True, False]]]
 
 
-def test_many_that_are_alike_do_not_add_up():
-    scores = torch.rand(3, 5, 40, generator=torch_generator(0)).mul(4).round()
+@pytest.mark.parametrize("rows", [5, 1])
+def test_many_that_are_alike_do_not_add_up(rows):
+    scores = torch.rand(3, rows, 40, generator=torch_generator(0)).mul(4).round()
     kept = keep_largest(scores, [7, 1, 30])
     for i, count in enumerate([7, 1, 30]):
         assert torch.equal(kept[i].sum(-1), (scores[i] > 0).sum(-1).clamp(max=count))

@@ -29,9 +29,15 @@ def keep_largest(scores: Tensor, counts: list[int]) -> Tensor:
 
 
 def _nth_largest(scores: Tensor, count: int) -> Tensor:
-    """(rows,) the count-th largest of each row of (rows, n); infinity if none is wanted."""
+    """(rows,) the count-th largest of each row of (rows, n), or 0 or less where fewer are positive; infinity if none is
+    wanted."""
     if count == 0:
         return torch.full(scores.shape[:1], torch.inf, device=scores.device)
+    if scores.device.type == "cpu" and len(scores) == 1:  # of a whole batch: most are 0, and equal ones take long
+        positive = scores.numpy()[scores.numpy() > 0]
+        if len(positive) < count:
+            return torch.zeros(1)
+        return torch.from_numpy(np.partition(positive, len(positive) - count)[None, len(positive) - count])
     place = scores.shape[-1] - count
     if scores.device.type == "cpu":  # NumPy selects several times faster than torch
         return torch.from_numpy(np.partition(scores.numpy(), place, axis=-1)[:, place].copy())
