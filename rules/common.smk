@@ -143,7 +143,8 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": 2**26, "MALLOC_TRIM_THRESHOLD_": 2**28}
 
 
 def python(wildcards, output, threads):
-    """The interpreter with its environment: the project's modules, as many threads as granted, the commit."""
+    """The interpreter with its environment, the project's modules, as many threads as granted and the commit; and what
+    measures the step that follows."""
     leave_outputs_alone()
     environment = {
         "PYTHONPATH": str(SOURCE),
@@ -155,7 +156,7 @@ def python(wildcards, output, threads):
         "SUPERPOSITION_COMMIT": COMMIT,
     }
     assignments = [f"{name}={shlex.quote(str(value))}" for name, value in environment.items()]
-    return " ".join(["env", *assignments, shlex.quote(sys.executable)])
+    return " ".join(["env", *assignments, shlex.quote(sys.executable), "-m scripts.measured"])
 
 
 def leave_outputs_alone():

@@ -1,7 +1,12 @@
 """What Snakemake measured of the jobs, of every rule, also where a job was killed."""
 
+import os
+import subprocess
+import sys
+
 from workflow_runs import ROOT
 
+from scripts.measured import read_cost
 from scripts.present_jobs import read_benchmarks
 
 HEADER = "s\th:m:s\tmax_rss\tcpu_time\n"
@@ -36,3 +41,46 @@ def test_every_job_before_the_report_is_measured():
         if path.stem != "report":
             text = path.read_text()
             assert text.count("    log:\n") == text.count("    benchmark:\n"), path
+
+
+def test_what_a_job_says_of_itself_counts_more(tmp_path):
+    logs = "done\ncost: 31.25 s of CPU, 700 MiB of memory\n", "cost: 1.00 s of CPU\nkilled\n", ""
+    for seed, log in enumerate(logs):
+        write(tmp_path / f"fit_saes/relu/{seed}.tsv", "40\t0:00:40\t500\t15.1\n")
+        (tmp_path / f"fit_saes/relu/{seed}.log").write_text(log)
+    read = read_benchmarks(tmp_path)[["cpu_time", "max_rss"]].to_numpy().tolist()
+    assert read == [[31.25, 700], [15.1, 500], [15.1, 500]]
+
+
+MODULE = """
+import sys, time
+kept = bytearray(80 * 2**20)
+while time.process_time() < 0.6: pass
+print(sys.argv[1:], __name__)
+if "fail" in sys.argv: sys.exit("what failed")
+"""
+
+
+def run_measured(folder, *arguments):
+    (folder / "step.py").write_text(MODULE)
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{folder}"}
+    command = [sys.executable, "-m", "scripts.measured", "-m", "step", *arguments]
+    with (folder / "log").open("w") as log:
+        code = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT, timeout=120).returncode
+    return code, folder / "log"
+
+
+def test_a_step_ends_its_log_with_its_cost(tmp_path):
+    code, log = run_measured(tmp_path, "--seed", "3")
+    assert code == 0
+    assert log.read_text().startswith("['--seed', '3'] __main__\n")
+    cost = read_cost(log)
+    assert 0.6 < cost["cpu_s"] < 10
+    assert sys.platform != "linux" or 80 < cost["peak_mib"] < 400
+
+
+def test_a_step_that_fails_ends_with_its_error(tmp_path):
+    code, log = run_measured(tmp_path, "fail")
+    assert code == 1
+    assert log.read_text().splitlines()[-1] == "what failed"
+    assert read_cost(log) == {}

@@ -1,10 +1,11 @@
-"""A page of the report: time and memory of every job, as Snakemake's benchmarks measured them."""
+"""A page of the report: time and memory of every job."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from scripts.command_line import run
+from scripts.measured import read_cost
 from scripts.pages import write_page
 
 LOGS = Path("results/logs")
@@ -34,18 +35,19 @@ NUMBERS = ("seed", "cpu_time", "s", "max_rss")
 def read_benchmarks(logs: Path) -> pd.DataFrame:
     """One row per <rule>.tsv, <rule>/<figure>.tsv or <rule>/<experiment>/<seed>.tsv, with Snakemake's columns.
 
-    Snakemake writes "NA" or "-" for what ended before it looked: NaN here. The last row counts, if a job ran twice; a
-    file without rows is one of a job that was killed.
+    Its CPU time and memory are those of its last look; where the job's log says what it took, these are put in their
+    place. Snakemake writes "NA" or "-" for what ended before it looked: NaN here. The last row counts, if a job ran
+    twice; a file without rows is one of a job that was killed.
     """
     rows = []
     for path in sorted(logs.rglob("*.tsv")):
         rule, experiment, seed = [*path.relative_to(logs).with_suffix("").parts, "", ""][:3]
         measured = pd.read_csv(path, sep="\t", na_values=["NA", "-"])
         if len(measured):
-            rows.append(
-                {"rule": rule, "experiment": experiment, "seed": int(seed) if seed else float("nan")}
-                | {name: float(measured[name].iloc[-1]) for name in ("s", "cpu_time", "max_rss")}
-            )
+            seen = {name: float(measured[name].iloc[-1]) for name in ("s", "cpu_time", "max_rss")}
+            if cost := read_cost(path.with_suffix(".log")):
+                seen |= {"cpu_time": cost["cpu_s"], "max_rss": cost["peak_mib"]}
+            rows.append({"rule": rule, "experiment": experiment, "seed": int(seed) if seed else float("nan")} | seen)
     return pd.DataFrame(rows, columns=["rule", "experiment", "seed", "s", "cpu_time", "max_rss"])
 
 
