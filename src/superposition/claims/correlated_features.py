@@ -156,7 +156,7 @@ CLAIMS = [
                 (0,),
                 origin="derived",
             ),
-            Part("mean |share of samples - probability| of a feature", error_of_marginals, "<", (0.002,)),
+            Part("mean |share of samples − probability| of a feature", error_of_marginals, "<", (0.002,)),
         ),
     ),
     Claim(

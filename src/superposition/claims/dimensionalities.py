@@ -101,7 +101,7 @@ def claims_on_dimensionalities(name: str, source: str, experiment: str, figures:
             figures[:1],
             (
                 Part(
-                    "share of represented features with |D - 1/2| < 0.03, the least at any p in [0.3, 0.45]",
+                    "share of represented features with |D − 1/2| < 0.03, the least at any p in [0.3, 0.45]",
                     lambda t: share_near_half(t, experiment),
                     ">=",
                     (0.95,),
@@ -197,19 +197,19 @@ def claim_on_components(name: str, source: str, experiment: str, figures: tuple[
         (
             Part("largest cosine within a group of two", lambda t: least_opposed(t, experiment), "<", (-0.95,)),
             Part(
-                "largest |D - 1/2| in groups of two",
+                "largest |D − 1/2| in groups of two",
                 lambda t: largest_deviation(t, experiment, 2, 1, 1 / 2),
                 "<",
                 (0.03,),
             ),
             Part(
-                "largest |D - 2/3| in planar groups of three",
+                "largest |D − 2/3| in planar groups of three",
                 lambda t: largest_deviation(t, experiment, 3, 2, 2 / 3),
                 "<",
                 (0.04,),
             ),
             Part(
-                "largest |D - 2/5| in planar groups of five",
+                "largest |D − 2/5| in planar groups of five",
                 lambda t: largest_deviation(t, experiment, 5, 2, 2 / 5),
                 "<",
                 (0.04,),
