@@ -1,4 +1,4 @@
-"""What a finished run took, from the benchmarks of its jobs: paper/run.json, committed, since no two runs agree.
+"""What a finished run took, from the logs and benchmarks of its jobs: paper/run.json, committed, as no two runs agree.
 
 `python -m benchmarks.run_time`, in the folder that the workflow ran in, on the machine that it ran on.
 """
@@ -21,7 +21,7 @@ STAGES = {
 
 
 def publish_run(logs: Path, numbers: Path, path: Path) -> None:
-    """Texts for typesetting; times are sums over jobs, those too short to be looked at left out.
+    """Texts for typesetting; times are sums over jobs; what a job that does not say was not seen to take is left out.
 
     Args:
         logs: results/logs of the run

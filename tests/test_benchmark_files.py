@@ -1,4 +1,4 @@
-"""What Snakemake measured of the jobs, of every rule, also where a job was killed."""
+"""What jobs of every rule took, as they and Snakemake say, also where one was killed."""
 
 import os
 import subprocess

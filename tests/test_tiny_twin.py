@@ -7,6 +7,7 @@ from workflow_runs import ROOT, TINY, Project, load_configurations, make_project
 
 from pipeline.configuration import load_configuration, source_of
 from pipeline.work import work_of_dictionary, work_of_finite_data, work_of_saes, work_of_toy_models
+from scripts.measured import read_cost
 from superposition.claims import CLAIMS
 
 PAPER, OVERLAY = load_configurations().values()
@@ -89,6 +90,12 @@ def test_every_claim_is_judged(whole_run):
     claims = pd.read_parquet(whole_run.results / "claims.parquet")
     parts = [(claim.id, part) for claim in CLAIMS for part in range(len(claim.parts))]
     assert list(zip(claims["claim"], claims["part"], strict=True)) == parts
+
+
+def test_every_job_says_what_it_took(whole_run):
+    logs = [path.with_suffix(".log") for path in (whole_run.results / "logs").rglob("*.tsv")]
+    assert logs
+    assert all(read_cost(log) for log in logs)
 
 
 def test_a_second_run_has_nothing_to_do(whole_run):

@@ -3,10 +3,11 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from figures.benchmark_elements import AS_TRAINED
 from scripts.draw_figure import draw_figure
-from superposition.plotting import GREY, SMALL, color_sweeps, make_figure, name_sweeps, style
+from superposition.plotting import SMALL, color_sweeps, make_figure, name_sweeps, style
 
 
 def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figure:
@@ -39,7 +40,8 @@ def draw_points(ax: Axes, rows: pd.DataFrame, x: str, y: str, color: str) -> Non
     ax.plot(means[x], means[y], "D-", color=color, markersize=5, linewidth=0.9)
     for place in {0, len(means) - 1}:
         point = means.iloc[place]
-        text = {"textcoords": "offset points", "fontsize": SMALL, "color": GREY, "zorder": 5}
+        halo = [withStroke(linewidth=1.5, foreground="white")]  # where it meets another's marker or line
+        text = {"textcoords": "offset points", "fontsize": SMALL, "color": color, "path_effects": halo, "zorder": 5}
         ax.annotate(f"{point['l0']:.0f}", (point[x], point[y]), (4, 3), **text)
 
 

@@ -1,4 +1,4 @@
-"""The steps of the workflow, each run as `python -m scripts.<step>`."""
+"""The steps of the workflow, each run as `python -m scripts.<step>`, by the workflow within scripts.measured."""
 
 import gc
 import sys
