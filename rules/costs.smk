@@ -25,8 +25,9 @@ def priority_of_finite_data(wildcards):
     return math.log2(work_of_finite_data(FINITE_DATA[wildcards.finite_data]))
 
 
-# What a job asks of a cluster, from what the paper's jobs took on a CPU (LOG.md): nearly twice the memory of the largest,
-# and the time that the slowest engine would need at half its speed. A job that was killed for either gets twice as much.
+# What a job asks of a cluster, from what the paper's jobs took on a CPU (LOG.md): nearly one and a half times the memory of
+# the largest, and the time that the slowest engine would need at half its speed. A job that was killed for either gets twice
+# as much.
 
 
 def double(attempt, amount):

@@ -125,7 +125,7 @@ CLAIMS = [
         "T13",
         SECTION,
         PAPER,
-        "With two neurons for each feature, |x| is computed exactly: one neuron for x, one for -x.",
+        "With two neurons for each feature, |x| is computed exactly: one neuron for x, one for −x.",
         (SIX,),
         ("six_neurons",),
         (
