@@ -5,6 +5,7 @@ import pytest
 
 from superposition.kernels.compilation import jit
 from superposition.kernels.products import BLOCK, add_outer_product, multiply
+from superposition.kernels.row_products import multiply_rows
 from superposition.kernels.tiles import TILE
 
 SHAPES = [(1, 1), (2, 5), (3, 2), (4, 4), (5, 3), (6, 1), (7, 9), (20, 80)]
@@ -53,6 +54,21 @@ def test_multiply_keeps_what_is_not_a_number_in_its_lane():
     C = np.empty(4 * TILE, np.float32)
     multiplied(A, B.ravel(), np.zeros(4, np.float32), C, TILE)
     assert (np.isnan(C.reshape(4, TILE)) == (np.arange(TILE) == 5)).all()
+
+
+@jit
+def multiplied_by_rows(A, B, start, C):
+    multiply_rows(A, B, start, C)
+
+
+@pytest.mark.parametrize(("rows", "inner"), SHAPES)
+@pytest.mark.parametrize("columns", [BLOCK, 3 * BLOCK])
+def test_multiply_rows(rows, inner, columns):
+    rng = np.random.default_rng(rows + columns)
+    A, B, start = (rng.normal(size=size).astype(np.float32) for size in ((rows, inner), (inner, columns), columns))
+    C = np.empty((rows, columns), np.float32)
+    multiplied_by_rows(A, B, start, C)
+    np.testing.assert_allclose(C, start + A.astype(float) @ B.astype(float), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("rows", "columns"), SHAPES)

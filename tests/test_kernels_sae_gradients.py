@@ -81,7 +81,7 @@ def test_gradient_of_a_tile(architecture, n_features, d_in, n_latents, lanes, pe
     found, gradient, fired = gradient_of_kernel(architecture, parameters, W, x, penalty)
     losses, exact = gradient_of_specification(architecture, parameters, (W.astype(np.float64) @ x).T, penalty)
     assert found == pytest.approx(parts(losses, penalty), rel=1e-5)
-    np.testing.assert_array_equal(fired, losses.active[:, 0].sum(0))
+    np.testing.assert_array_equal(fired, (losses.fraction_active[0] * lanes).round())
     for key in order(architecture):
         assert np.abs(gradient[key] - exact[key]).max() <= 1e-4 * np.abs(exact[key]).max(), key
 
@@ -144,7 +144,7 @@ def test_gradient_of_a_batch(architecture, probability, batch_size):
     losses, exact = gradient_of_specification(architecture, parameters, x @ PENTAGON.double().numpy().T, 0.2)
     assert sums == pytest.approx(parts(losses, 0.2), rel=1e-5, abs=1e-7)
     np.testing.assert_allclose(first / 0.1, flatten(exact, order(architecture)), rtol=1e-4, atol=1e-6)
-    counts = losses.active[:, 0].sum(0).numpy()
+    counts = (losses.fraction_active[0] * batch_size).round().numpy()
     np.testing.assert_array_equal(fired, counts)
     np.testing.assert_array_equal(last_active, np.where(counts > 0, 3, 0))
 

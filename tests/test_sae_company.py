@@ -41,9 +41,11 @@ TOOLS = {  # architecture, what is swept, what else is changed
 }
 
 
+@pytest.mark.parametrize("engine", ["torch", "auto"])
 @pytest.mark.parametrize("tool", TOOLS)
-def test_an_instance_alone_is_the_same_among_others_with_every_tool(tool):
+def test_an_instance_alone_is_the_same_among_others_with_every_tool(tool, engine):
     architecture, sweep, changes = TOOLS[tool]
+    changes = changes | {"training": changes.get("training", {}) | {"engine": engine}}
     alone, history = fit(block(architecture, sweep={name: values[:1] for name, values in sweep.items()}, **changes))
     together, among = fit(block(architecture, sweep=sweep, restarts=2, **changes))
     assert alone.keys() == together.keys()

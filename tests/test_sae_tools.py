@@ -215,34 +215,29 @@ def test_the_warm_up_is_of_the_penalty():
 # The controller
 
 
-def fired(l0, n_latents=4, batch=8):
-    """Activity of one instance with exactly l0 latents active on every sample."""
-    return (torch.arange(n_latents) < l0).expand(batch, 1, n_latents)
-
-
 def test_the_first_turn_of_the_controller_by_hand():
     # L0 is 3, the target 2: relative error .5, share .1 * tanh(5)
     controller = L0Controller(torch.tensor([2.0]), 0.1)
-    controller.update(fired(3))
+    controller.update(torch.tensor([3.0]))
     assert controller.factor.item() == pytest.approx(1 + 0.1 * math.tanh(5))
     assert controller.l0.item() == 3
     other = L0Controller(torch.tensor([2.0]), 0.1)
-    other.update(fired(1))
+    other.update(torch.tensor([1.0]))
     assert other.factor.item() == pytest.approx(1 - 0.1 * math.tanh(5))
 
 
 def test_the_controller_waits_while_the_error_shrinks():
     controller = L0Controller(torch.tensor([1.0]), 0.1)
-    controller.update(fired(4))
+    controller.update(torch.tensor([4.0]))
     before = controller.factor.item()
-    controller.update(fired(2))  # L0 falls towards 1
+    controller.update(torch.tensor([2.0]))  # L0 falls towards 1
     assert controller.factor.item() == pytest.approx(before * (1 + 0.1 * 0.01 * math.tanh(10 * 2.98)))
 
 
 def test_the_factor_stays_within_bounds():
     controller = L0Controller(torch.tensor([1.0]), 0.5)
     for _ in range(50):
-        controller.update(fired(4))
+        controller.update(torch.tensor([4.0]))
     assert controller.factor.item() == HIGHEST
 
 

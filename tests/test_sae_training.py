@@ -39,8 +39,8 @@ def weights_of(history, name, shape):
 
 def batch(*fired, reconstruction=0.0, sparsity=0.0):
     """Losses of one instance, in which each latent fired on the given number of 4 samples."""
-    active = torch.tensor([[[sample < count for count in fired]] for sample in range(4)])
-    return saes.Losses(torch.tensor([reconstruction]), torch.tensor([sparsity]), torch.tensor([0.0]), active)
+    parts = (torch.tensor([part]) for part in (reconstruction, sparsity, 0.0))
+    return saes.Losses(*parts, torch.tensor([fired]) / 4)
 
 
 def test_latents_are_dead_that_were_silent_for_the_whole_window():

@@ -49,7 +49,7 @@ def test_losses_by_hand():
     assert losses.reconstruction.item() == pytest.approx(1.478125)
     assert losses.sparsity.item() == pytest.approx(1.625)
     assert losses.total.item() == pytest.approx(1.803125)
-    assert losses.active.tolist() == [[[True, False]], [[False, True]]]
+    assert losses.fraction_active.tolist() == [[0.5, 0.5]]
 
 
 def test_each_instance_has_its_own_penalty():

@@ -58,7 +58,7 @@ def test_losses_by_hand():
     assert losses.reconstruction.item() == pytest.approx(9.91 / 6)
     assert losses.sparsity.item() == pytest.approx(1.2)
     assert losses.total.item() == pytest.approx(9.91 / 6 + 0.5 * 1.2 + 6.115 / 3)
-    assert losses.active[:, 0].tolist() == [[True, False], [False, True], [False, False]]
+    assert losses.fraction_active[0].tolist() == pytest.approx([1 / 3, 1 / 3])
 
 
 def test_forward_is_that_of_a_jump_relu():
@@ -105,7 +105,7 @@ def test_auxiliary_loss_does_not_train_the_decoder():
         tensor.requires_grad_(True)
     losses = GATED.losses(parameters, h, torch.tensor([0.2, 0.5]))
     gradient = dict(zip(parameters, torch.autograd.grad(losses.total.sum(), list(parameters.values())), strict=True))
-    assert not losses.active.any()
+    assert not losses.fraction_active.any()
     assert not any(gradient[key].any() for key in ("W_dec", "r_mag", "b_mag"))
     assert all(gradient[key].any() for key in ("W_gate", "b_gate"))
 

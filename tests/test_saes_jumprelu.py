@@ -116,7 +116,7 @@ def test_losses_by_hand():
     assert losses.reconstruction.item() == pytest.approx(2.8125)
     assert losses.sparsity.item() == 0.5
     assert losses.total.item() == pytest.approx(2.8125 + 0.4 * 0.5)
-    assert losses.active[:, 0].tolist() == [[True, False], [False, False]]
+    assert losses.fraction_active.tolist() == [[0.5, 0.0]]
 
 
 def test_gradient_of_the_threshold_by_hand():

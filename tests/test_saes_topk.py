@@ -9,6 +9,7 @@ from sae_blocks import block, fit, held_out
 
 from superposition import saes
 from superposition.saes import BatchTopKSae, Losses, MatryoshkaBatchTopKSae, MatryoshkaReluSae, ReluSae, TopKSae
+from superposition.saes.architecture import fraction_active
 from superposition.saes.selection import keep_largest
 from superposition.seeding import torch_generator
 
@@ -67,7 +68,7 @@ def test_topk_losses_by_hand():
     assert losses.total.item() == losses.reconstruction.item()
     summed = TopKSae(k=2, reconstruction_loss="sum").losses(identity(), H, PENALTY)
     assert summed.total.item() == pytest.approx(17 / 2)
-    assert losses.active.tolist() == [[[True, False, True]], [[False, True, True]]]
+    assert losses.fraction_active.tolist() == [[0.5, 0.5, 1.0]]
 
 
 @pytest.mark.parametrize("kind", [TopKSae, BatchTopKSae])
@@ -114,7 +115,7 @@ def test_the_threshold_is_a_running_mean_of_the_smallest():
     seen = []
     for z in ([3.0, 0.0, 2.0], [0.0, 6.0, 0.0], [0.0, 0.0, 0.0]):
         z = torch.tensor([[z]])
-        sae.observe(parameters, Losses(PENALTY, PENALTY, PENALTY, z > 0, z))
+        sae.observe(parameters, Losses(PENALTY, PENALTY, PENALTY, fraction_active(z), sae.followed(parameters, z)))
         seen.append(parameters["threshold"].item())
     assert seen == [2.0, 3.0, 3.0]  # the first as it is; 2 + (6 - 2) / 4; nothing fired, nothing learned
 
@@ -140,7 +141,7 @@ def test_k_falls_along_a_line(kind):
     h, fired = torch.randn(32, 1, 8, generator=torch_generator(1)), []
     for done in (0.0, 0.125, 0.25, 0.5, 0.9):
         sae.begin_step(parameters, done, torch_generator(2))
-        fired.append(sae.losses(parameters, h, PENALTY).active.sum(-1).float().mean().item())
+        fired.append(sae.losses(parameters, h, PENALTY).fraction_active.sum(-1).mean().item())
     assert fired == [6, 5, 4, 2, 2]
 
 
@@ -252,8 +253,7 @@ def test_the_residual_is_held_constant_and_the_dead_are_trained():
 def test_silence_is_counted_in_steps():
     sae, parameters = TopKSae(k=1, dead_window=2), identity()
     for fired in ([1, 0, 0], [0, 0, 1], [1, 0, 0]):
-        active = torch.tensor([[fired]]) > 0
-        sae.observe(parameters, Losses(PENALTY, PENALTY, PENALTY, active, active.float()))
+        sae.observe(parameters, Losses(PENALTY, PENALTY, PENALTY, torch.tensor([fired], dtype=torch.float32)))
     assert parameters["silent_steps"].tolist() == [[0.0, 3.0, 1.0]]
     assert sae.dead(parameters).tolist() == [[False, True, False]]
     sae.restart_latent(parameters, 0, 1, torch.tensor([1.0, 0.0, 0.0]), 0.5)

@@ -8,6 +8,7 @@ from sae_blocks import DICTIONARY, block, fit, held_out, unexplained
 
 from superposition import saes
 from superposition.saes import GatedSae, JumpReluSae, Losses, MatchingPursuitSae, PAnnealingSae, ReluSae
+from superposition.saes.architecture import fraction_active
 from superposition.saes.decoder import limit_rotation
 from superposition.seeding import torch_generator
 
@@ -204,7 +205,7 @@ def test_the_factor_keeps_the_penalty_as_large_as_it_was():
     z = torch.rand(500, 1, 3, generator=torch_generator(1))
     for step in range(400):
         sae.begin_step(parameters, step / 400, torch_generator(0))
-        sae.observe(parameters, Losses(PENALTY, PENALTY, PENALTY, z > 0, z))
+        sae.observe(parameters, Losses(PENALTY, PENALTY, PENALTY, fraction_active(z), sae.slope(parameters, z)))
     size = parameters["penalty_factor"] * (z ** parameters["power"]).sum(-1).mean()
     assert size.item() == pytest.approx(z.sum(-1).mean().item(), rel=0.01)
     assert parameters["penalty_factor"].item() < 0.9  # it did have to

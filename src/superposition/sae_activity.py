@@ -16,10 +16,10 @@ class Activity:
         self.stretch: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def add(self, losses: saes.Losses) -> None:
-        fraction = losses.active.float().mean(0)
-        self.recent.append(fraction)
-        own = (losses.reconstruction, losses.sparsity)  # a recorded step overwrites them
-        self.stretch.append((*(loss.detach().clone() for loss in own), fraction))
+        own = losses.reconstruction, losses.sparsity, losses.fraction_active  # a recorded step overwrites them
+        kept = tuple(tensor.detach().clone() for tensor in own)
+        self.recent.append(kept[-1])
+        self.stretch.append(kept)
 
     def dead(self) -> Tensor:
         """(instances, n_latents): silent in every batch of the last `window` steps."""

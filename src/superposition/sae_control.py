@@ -36,9 +36,8 @@ class L0Controller:
         self.change = torch.zeros_like(target)
 
     @torch.no_grad()
-    def update(self, active: Tensor) -> None:
-        """Account for a step in which `active` (batch, instances, n_latents) fired."""
-        now = active.sum(-1).float().mean(0)
+    def update(self, now: Tensor) -> None:
+        """Account for a step whose samples had `now` (instances,) active latents on average."""
         l0 = torch.where(self.l0.isnan(), now, self.l0.lerp(now, 1 - L0_MEMORY))
         change = torch.where(self.l0.isnan(), 0.0, l0 - self.l0)
         self.change.lerp_(change, 1 - RATE_MEMORY)

@@ -9,12 +9,13 @@ from torch import Tensor
 from superposition import saes
 from superposition.checkpoints import Checkpoint
 from superposition.kernels import sae_training as kernels
-from superposition.optimizers import Adam, Number, evaluate_and_differentiate
+from superposition.optimizers import Adam, Number
 from superposition.progress import Progress
 from superposition.recorded_steps import can_record, choose_advance
 from superposition.runs import list_instances
 from superposition.sae_activity import Activity
 from superposition.sae_control import L0Controller, warmup_factor
+from superposition.sae_fused import choose_differentiate
 from superposition.sae_history import History
 from superposition.sae_optimizer import clip_gradients, forget_moments, rate_factor
 from superposition.sae_settings import is_plain, swept_settings, tensor_of_instances, uses_controller
@@ -169,6 +170,7 @@ def minimise(
     learning_rate = tensor_of_instances(sae, "learning_rate", device)
     betas = training["beta1"], training["beta2"]
     optimizer = Adam(trained, learning_rate, training["weight_decay"], betas)
+    differentiate = choose_differentiate(architecture, training["engine"], device)
     controller = None
     if uses_controller(sae, architecture):
         controller = L0Controller(tensor_of_instances(sae, "target_l0", device), training["control_strength"])
@@ -182,11 +184,7 @@ def minimise(
         weight = penalty * penalty_factor
         if controller:
             weight = weight * controller.factor
-        losses, gradients = evaluate_and_differentiate(
-            trained,
-            lambda: architecture.losses(parameters, batches.draw(training["batch_size"]), weight),
-            lambda losses: losses.total,
-        )
+        losses, gradients = differentiate(parameters, batches.draw(training["batch_size"]), weight)
         architecture.observe(parameters, losses)
         architecture.adjust_gradients(parameters, gradients)
         if training["gradient_clip"] != "none":
@@ -219,7 +217,7 @@ def minimise(
         losses = advance(step)
         activity.add(losses)
         if controller:
-            controller.update(losses.active)
+            controller.update(losses.fraction_active.sum(-1))
         if recorder.ends_stretch(step + 1):
             close_stretch(step + 1, *activity.take_stretch())
         if recorder.record(step + 1, losses.total, learning_rate):

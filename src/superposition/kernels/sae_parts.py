@@ -10,6 +10,14 @@ TINY = np.float32(EPSILON)
 
 
 @jit
+def centre(h, b_dec, c):
+    """c = h - b_dec, of (batch, d_in)"""
+    for s in range(len(h)):
+        for d in range(len(b_dec)):
+            c[s, d] = h[s, d] - b_dec[d]
+
+
+@jit
 def normalise_rows(W_dec, D):
     """D[j] = W_dec[j] / (|W_dec[j]| + eps); the two may be one array"""
     for j in range(len(W_dec)):

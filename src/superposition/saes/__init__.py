@@ -20,13 +20,15 @@ from superposition.saes.architecture import (
     SparseCode,
     normalise_decoder,
 )
+from superposition.saes.auxiliary import AuxiliarySae
 from superposition.saes.decoder import remember_decoder, restrain_decoder
 from superposition.saes.fitted import FittedDictionary, IcaDictionary, NmfDictionary, PcaDictionary, RandomDictionary
 from superposition.saes.gated import GatedSae
 from superposition.saes.initialisation import place_latents
 from superposition.saes.jumprelu import JumpReluSae
+from superposition.saes.linear import LinearSae
 from superposition.saes.matching_pursuit import MatchingPursuitSae
-from superposition.saes.matryoshka import MatryoshkaBatchTopKSae, MatryoshkaReluSae
+from superposition.saes.matryoshka import MatryoshkaBatchTopKSae, MatryoshkaReluSae, MatryoshkaSae
 from superposition.saes.p_annealing import PAnnealingSae
 from superposition.saes.relu import ReluSae
 from superposition.saes.resampling import resample_advanced, resample_simple
@@ -38,14 +40,17 @@ __all__ = [
     "EPSILON",
     "TRAINED",
     "Architecture",
+    "AuxiliarySae",
     "BatchTopKSae",
     "FittedDictionary",
     "GatedSae",
     "JumpReluSae",
+    "LinearSae",
     "Losses",
     "MatchingPursuitSae",
     "MatryoshkaBatchTopKSae",
     "MatryoshkaReluSae",
+    "MatryoshkaSae",
     "PAnnealingSae",
     "Parameters",
     "ReluSae",

@@ -21,8 +21,8 @@ class Losses:
     reconstruction: Tensor
     sparsity: Tensor
     total: Tensor
-    active: Tensor  # (batch, instances, n_latents) bool: which latents fired
-    z: Tensor | None = None  # the latents, without gradient, where the architecture's state follows them
+    fraction_active: Tensor  # (instances, n_latents) share of the batch on which each latent fired
+    followed: Tensor | None = None  # (instances,) what the architecture's state follows, without gradient
 
 
 class SparseCode(ABC):
@@ -190,6 +190,11 @@ def combine(z: Tensor, directions: Tensor) -> Tensor:
 def write(z: Tensor, directions: Tensor, b_dec: Tensor) -> Tensor:
     """z D + b_dec, of shape (batch, instances, d_in)."""
     return combine(z, directions) + spread(b_dec, z)
+
+
+def fraction_active(z: Tensor) -> Tensor:
+    """(instances, n_latents) share of a batch (batch, instances, n_latents) on which each latent is above 0."""
+    return (z.detach() > 0).float().mean(0)
 
 
 def mean_squared_error(h: Tensor, h_hat: Tensor) -> Tensor:

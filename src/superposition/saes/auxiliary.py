@@ -44,20 +44,24 @@ class AuxiliarySae(LinearSae):
         """(instances, n_latents) bool"""
         return parameters["silent_steps"] >= self.dead_window
 
+    def aux_count(self, d_in: int) -> int:
+        """aux_k as a number."""
+        return max(1, d_in // 2 if self.aux_k == "half" else self.aux_k)
+
     def auxiliary_loss(self, parameters: Parameters, h: Tensor, h_hat: Tensor, pre: Tensor) -> Tensor:
         """(instances,), 0 for an instance without dead latents."""
         dead = self.dead(parameters)
         if self.aux_coefficient == 0 or not dead.any():
             return torch.zeros(len(dead), device=h.device)
         pre = torch.where(dead, torch.relu(pre), 0.0)
-        count = h.shape[-1] // 2 if self.aux_k == "half" else self.aux_k
-        kept = keep_largest(pre.detach().transpose(0, 1), [max(1, count)] * len(dead)).transpose(0, 1)
+        counts = [self.aux_count(h.shape[-1])] * len(dead)
+        kept = keep_largest(pre.detach().transpose(0, 1), counts).transpose(0, 1)
         error = (h - h_hat).detach()
         explained = combine(pre * kept, self.directions(parameters))
         return torch.where(dead.any(-1), self.aux_coefficient * self.squared_error(error, explained), 0.0)
 
     def observe(self, parameters: Parameters, losses: Losses) -> None:
-        fired = losses.active.any(0)
+        fired = losses.fraction_active > 0
         parameters["silent_steps"].copy_(torch.where(fired, 0.0, parameters["silent_steps"] + 1))
 
     def restart_latent(

@@ -10,6 +10,7 @@ from superposition.saes.architecture import (
     Losses,
     Parameters,
     draw_weights,
+    fraction_active,
     normalise_decoder,
     read,
     spread,
@@ -84,7 +85,7 @@ class GatedSae(Architecture):
             decoder = {key: tensor.detach() for key, tensor in decoder.items()}
         auxiliary = ((h - self.decode(decoder, gate)) ** 2).sum(-1).mean(0)
         total = reconstruction + sparsity_penalty * sparsity + auxiliary
-        return Losses(reconstruction, sparsity, total, (z > 0).detach())
+        return Losses(reconstruction, sparsity, total, fraction_active(z))
 
     def restart_latent(
         self, parameters: Parameters, instance: int, latent: int, direction: Tensor, scale: float

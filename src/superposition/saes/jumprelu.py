@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from superposition.saes.architecture import Losses, Parameters, spread
+from superposition.saes.architecture import Losses, Parameters, fraction_active, spread
 from superposition.saes.linear import LinearSae
 
 LOWEST_THRESHOLD = 1e-6  # a direct threshold is held above 0, where its pseudo-gradient would vanish
@@ -126,7 +126,7 @@ class JumpReluSae(LinearSae):
             target = self.setting(parameters, "target_l0")
             target = target[:, 0] if isinstance(target, Tensor) else target
             sparsity = (sparsity / target - 1) ** 2
-        return Losses(reconstruction, sparsity, reconstruction + sparsity_penalty * sparsity, active.detach() > 0)
+        return Losses(reconstruction, sparsity, reconstruction + sparsity_penalty * sparsity, fraction_active(active))
 
     def restart_latent(
         self, parameters: Parameters, instance: int, latent: int, direction: Tensor, scale: float

@@ -6,7 +6,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from superposition.saes.architecture import Architecture, Losses, Parameters, draw_weights, normalise, spread, write
+from superposition.saes.architecture import (
+    Architecture,
+    Losses,
+    Parameters,
+    draw_weights,
+    fraction_active,
+    normalise,
+    spread,
+    write,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +44,12 @@ class MatchingPursuitSae(Architecture):
         W_dec = normalise(draw_weights(generators, n_latents, d_in))
         return {"W_dec": W_dec, "b_dec": torch.zeros(len(generators), d_in)} | (settings or {})
 
+    def counts(self, parameters: Parameters) -> list[int]:
+        """k, rounded, of every instance."""
+        k = self.setting(parameters, "k")
+        k = k[:, 0].tolist() if isinstance(k, Tensor) else [k] * len(parameters["b_dec"])
+        return [round(each) for each in k]
+
     def encode(self, parameters: Parameters, h: Tensor) -> Tensor:
         return self.pursue(parameters, h)[0]
 
@@ -43,15 +58,14 @@ class MatchingPursuitSae(Architecture):
         directions, residual = normalise(parameters["W_dec"]), h - spread(parameters["b_dec"], h)
         n_instances, n_latents, _ = directions.shape
         z = residual.new_zeros(*residual.shape[:2], n_latents)
-        k, instances = self.setting(parameters, "k"), torch.arange(n_instances, device=h.device)
-        most = round(float(k.max())) if isinstance(k, Tensor) else round(k)
-        for iteration in range(most):
+        counts, instances = self.counts(parameters), torch.arange(n_instances, device=h.device)
+        for iteration in range(max(counts)):
             with torch.no_grad():
                 latent = torch.einsum("bid,ild->bil", residual, directions).argmax(-1)
             chosen = directions[instances, latent]  # (batch, instances, d_in)
             part = torch.relu((residual * chosen).sum(-1, keepdim=True))
-            if isinstance(k, Tensor):
-                part = part * (iteration < k)
+            if iteration >= min(counts):
+                part = part * (iteration < torch.tensor(counts, device=h.device))[:, None]
             z = z.scatter_add(-1, latent[..., None], part)
             residual = residual - part * chosen
         return z, residual
@@ -63,7 +77,7 @@ class MatchingPursuitSae(Architecture):
         """mean_d (h - h')^2, averaged over the batch; h - h' is the last residual. The penalty has no part in it."""
         z, residual = self.pursue(parameters, h)
         reconstruction = self.squared_error(residual, torch.zeros_like(residual))
-        return Losses(reconstruction, torch.zeros_like(reconstruction), reconstruction, (z > 0).detach())
+        return Losses(reconstruction, torch.zeros_like(reconstruction), reconstruction, fraction_active(z))
 
     def restart_latent(
         self, parameters: Parameters, instance: int, latent: int, direction: Tensor, scale: float

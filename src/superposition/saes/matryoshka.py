@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from superposition.saes.architecture import Losses, Parameters, combine, spread
+from superposition.saes.architecture import Losses, Parameters, combine, fraction_active, spread
 from superposition.saes.linear import LinearSae
 from superposition.saes.relu import ReluSae
 from superposition.saes.topk import BatchTopKSae
@@ -91,4 +91,4 @@ class MatryoshkaReluSae(MatryoshkaSae, ReluSae):
         written = self.contribution(parameters, z).abs()
         of_blocks = torch.stack([written[..., block].sum(-1).mean(0) for block in self.blocks(parameters)])
         sparsity = of_blocks.cumsum(0).mean(0)
-        return Losses(reconstruction, sparsity, reconstruction + sparsity_penalty * sparsity, (z > 0).detach())
+        return Losses(reconstruction, sparsity, reconstruction + sparsity_penalty * sparsity, fraction_active(z))

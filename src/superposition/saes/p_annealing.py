@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from superposition.saes.architecture import Losses, Parameters
+from superposition.saes.architecture import Losses, Parameters, fraction_active
 from superposition.saes.relu import ReluSae
 
 SHIFT = 1e-6  # added to activations in the penalty: the slope of z^p is infinite at 0
@@ -55,11 +55,15 @@ class PAnnealingSae(ReluSae):
         powers = (written + SHIFT) ** power - SHIFT**power
         sparsity = parameters["penalty_factor"] * powers.sum(-1).mean(0)
         total = reconstruction + sparsity_penalty * sparsity
-        return Losses(reconstruction, sparsity, total, (z > 0).detach(), written.detach())
+        return Losses(reconstruction, sparsity, total, fraction_active(z), self.slope(parameters, written.detach()))
+
+    @staticmethod
+    def slope(parameters: Parameters, written: Tensor) -> Tensor:
+        """d log(sum_j z_j^p) / dp over a batch of z_j |d_j|, 0 where nothing is active."""
+        shifted = written + SHIFT
+        powers = torch.where(written > 0, shifted ** parameters["power"][:, None], 0.0)
+        total = powers.sum(dim=(0, 2))
+        return torch.where(total > 0, (powers * shifted.log()).sum(dim=(0, 2)) / total, 0.0)
 
     def observe(self, parameters: Parameters, losses: Losses) -> None:
-        shifted, power = losses.z + SHIFT, parameters["power"][:, None]
-        powers = torch.where(losses.active, shifted**power, 0.0)
-        total = powers.sum(dim=(0, 2))
-        slope = (powers * shifted.log()).sum(dim=(0, 2)) / total
-        parameters["log_slope"].copy_(torch.where(total > 0, slope, 0.0))
+        parameters["log_slope"].copy_(losses.followed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from superposition.saes.architecture import Losses, Parameters
+from superposition.saes.architecture import Losses, Parameters, fraction_active
 from superposition.saes.linear import LinearSae
 
 
@@ -26,7 +26,7 @@ class ReluSae(LinearSae):
         z = self.encode(parameters, h)
         reconstruction = self.squared_error(h, self.decode(parameters, z))
         sparsity = self.contribution(parameters, z).abs().sum(-1).mean(0)
-        return Losses(reconstruction, sparsity, reconstruction + sparsity_penalty * sparsity, (z > 0).detach())
+        return Losses(reconstruction, sparsity, reconstruction + sparsity_penalty * sparsity, fraction_active(z))
 
     def thresholds(self, parameters: Parameters) -> Tensor:
         return torch.zeros_like(parameters["b_enc"])

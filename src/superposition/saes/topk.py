@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from superposition.saes.architecture import Losses, Parameters
+from superposition.saes.architecture import Losses, Parameters, fraction_active
 from superposition.saes.auxiliary import AuxiliarySae
 from superposition.saes.selection import keep_largest
 
@@ -71,6 +71,10 @@ class TopKSae(AuxiliarySae):
         h_hat = self.decode(parameters, z)
         return self.squared_error(h, h_hat), h_hat
 
+    def followed(self, parameters: Parameters, z: Tensor) -> Tensor | None:
+        """What the state follows, see Losses."""
+        return None
+
     def losses(self, parameters: Parameters, h: Tensor, sparsity_penalty: Tensor) -> Losses:
         """mean_d (h - h')^2 plus the auxiliary loss, averaged over the batch; the penalty has no part in it."""
         pre = self.pre_activation(parameters, h)
@@ -78,7 +82,8 @@ class TopKSae(AuxiliarySae):
         z = activation * self.select(parameters, activation, training=True)
         reconstruction, h_hat = self.reconstruction_losses(parameters, h, z)
         total = reconstruction + self.auxiliary_loss(parameters, h, h_hat, pre)
-        return Losses(reconstruction, torch.zeros_like(reconstruction), total, (z > 0).detach(), z.detach())
+        none = torch.zeros_like(reconstruction)
+        return Losses(reconstruction, none, total, fraction_active(z), self.followed(parameters, z.detach()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +128,12 @@ class BatchTopKSae(TopKSae):
                 return activation * self.select(parameters, activation)
         raise ValueError(f"mode is {mode!r}: allowed are {', '.join(map(repr, self.modes))}")
 
+    def followed(self, parameters: Parameters, z: Tensor) -> Tensor:
+        """The smallest activation kept, infinite where none is."""
+        return torch.where(z > 0, self.contribution(parameters, z), torch.inf).amin(dim=(0, 2))
+
     def observe(self, parameters: Parameters, losses: Losses) -> None:
         super().observe(parameters, losses)
-        written = self.contribution(parameters, losses.z)
-        smallest = torch.where(losses.active, written, torch.inf).amin(dim=(0, 2))
-        old = parameters["threshold"]
+        old, smallest = parameters["threshold"], losses.followed
         new = torch.where(old.isnan(), smallest, old.lerp(smallest, self.threshold_rate))
         old.copy_(torch.where(smallest.isinf(), old, new))  # a batch on which nothing fired says nothing
