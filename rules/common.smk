@@ -16,6 +16,7 @@ sys.path.insert(0, str(SOURCE))
 from pipeline.configuration import ConfigurationError, load_configuration, load_yaml, source_of
 from pipeline.folder_lock import FolderHeldError, hold_folder, tidy_folder
 from pipeline.records import find_unrecorded
+from pipeline.warm_steps import start_server
 
 # Planning makes millions of objects that stay; looking through them for garbage at Python's usual pace took a quarter of it.
 gc.set_threshold(100_000, 50, 100)
@@ -64,6 +65,7 @@ if workflow.remote_exec:
     workflow.storage_settings.shared_fs_usage = {*usage} - {SharedFSUsage.PERSISTENCE}
 
 LOCKS = []  # the lock of the folder, once the run has started; nothing else keeps it from being freed
+SERVERS = []  # of steps, likewise: a server ends when nothing keeps its input open
 
 
 # Before the first job, never in a dry run, and not in the Snakemakes that run single jobs of a cluster.
@@ -79,6 +81,7 @@ onstart:
     limiter = workflow.scheduler.job_rate_limiter
     if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
+    SERVERS.append(start_server(variables_of_steps(threads=1), n_steps=len(workflow.dag)))
 
 
 onsuccess:
@@ -139,24 +142,28 @@ COMMIT = find_commit()
 
 # glibc gives memory of a few MB back to the system when it is freed, and PyTorch's next step takes it page by page again,
 # which is a fifth of the time of some fits. Up to these many bytes the process keeps it.
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": 2**26, "MALLOC_TRIM_THRESHOLD_": 2**28}
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": f"{2**26}", "MALLOC_TRIM_THRESHOLD_": f"{2**28}"}
 
 
-def python(wildcards, output, threads):
-    """The interpreter with its environment, the project's modules, as many threads as granted and the commit; and what
-    measures the step that follows."""
-    leave_outputs_alone()
-    environment = {
+def variables_of_steps(threads):
+    """Where the project's modules are, as many threads as granted, and the commit."""
+    return {
         "PYTHONPATH": str(SOURCE),
         "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
+        "OMP_NUM_THREADS": f"{threads}",
+        "MKL_NUM_THREADS": f"{threads}",
+        "OPENBLAS_NUM_THREADS": f"{threads}",
         **KEEP_MEMORY,
         "SUPERPOSITION_COMMIT": COMMIT,
     }
-    assignments = [f"{name}={shlex.quote(str(value))}" for name, value in environment.items()]
-    return " ".join(["env", *assignments, shlex.quote(sys.executable), "-m scripts.measured"])
+
+
+def python(wildcards, output, threads):
+    """The interpreter in the environment of steps; what starts the step that follows, and what measures it."""
+    leave_outputs_alone()
+    assignments = [f"{name}={shlex.quote(value)}" for name, value in variables_of_steps(threads).items()]
+    start = [sys.executable, "-I", "-S", str(SOURCE / "pipeline/start_step.py")]
+    return " ".join(["env", *assignments, shlex.join(start), "-m scripts.measured"])
 
 
 def leave_outputs_alone():

@@ -36,7 +36,7 @@ def report(tiny_run: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
     """The tiny run with a film and with report.html."""
     project = tiny_run.copy(tmp_path_factory.mktemp("report") / "project")
     project.configure({"figures": {FILM: {"film": True}}})
-    project.run_many("--cores", "2", "present")
+    project.run("--cores", "2", "present")
     project.run("--report", "report.html", "present")
     let_frames_open(project.root / "report.html")
     return project

@@ -62,7 +62,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The whole twin, run once to its end."""
     project = make_project(tmp_path_factory.mktemp("whole") / "run", {"config.yaml": PAPER, TINY: OVERLAY})
     project = Project(project.root, longest_run=LONGEST_RUN)
-    project.run_many("--cores", "2")
+    project.run("--cores", "2")
     return project
 
 

@@ -25,7 +25,7 @@ def tiny_run(sources: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
     with FileLock(folder / "tiny.lock"):
         if not (folder / "tiny" / "done").exists():
             shutil.rmtree(folder / "tiny", ignore_errors=True)  # of a worker whose run failed
-            sources.copy(project.root).run_many("--cores", "2")
+            sources.copy(project.root).run("--cores", "2")
             (folder / "tiny" / "done").touch()
     return project
 

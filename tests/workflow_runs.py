@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
-from warm_steps import serve_steps
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = "tests/config.yaml"
@@ -78,11 +77,6 @@ class Project:
     def run(self, *arguments: str, variables: dict[str, str] | None = None) -> None:
         run = self.snakemake(*arguments, variables=variables)
         assert run.returncode == 0, run.stdout + run.stderr
-
-    def run_many(self, *arguments: str) -> None:
-        """As `run`, in a fraction of the time where there are more than a handful of jobs: see warm_steps."""
-        with serve_steps(self.root / "src") as variables:
-            self.run(*arguments, variables=variables)
 
     def plan(self) -> Plan:
         """The jobs that a run would start now."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 SECONDS_TO_END = 10
+FORKING = "pipeline.warm_steps"  # among the arguments of what starts steps, and of those that are its forks
 SLURM_JOBS = "superposition-unattended"  # how profiles/slurm names its jobs, which no later run takes over
 
 
@@ -32,10 +33,10 @@ def end_jobs(folder: Path, groups: set[int]) -> list[int]:
 
 def _is_job(process: psutil.Process, folder: Path, groups: set[int]) -> bool:
     try:
-        return (
+        return bool(
             os.getpgid(process.pid) in groups
             and Path(process.cwd()) == folder
-            and "--spec" in process.cmdline()  # its shell, which has it within one long word, ends with it
+            and {"--spec", FORKING} & {*process.cmdline()}  # its shell, which has it within one long word, ends with it
         )
     except (psutil.Error, OSError):  # another user's, or gone by now
         return False

@@ -1,7 +1,7 @@
 """Runs a step and ends its log with what it cost: `python -m scripts.measured -m scripts.<step> ...`.
 
 Snakemake's benchmarks look at a job twice a second at first and every half minute later, and so miss what it does after
-the last look; the process itself knows.
+the last look; of a step that is a fork (`pipeline.warm_steps`) they see only who waits. The process itself knows.
 """
 
 import os
