@@ -65,7 +65,7 @@ def serve() -> None:
         while True:
             ready, _, _ = select.select([listener, sys.stdin], [], [])
             if sys.stdin in ready:
-                return
+                os._exit(0)  # at once: to take down all that is imported takes a second
             connection, _ = listener.accept()
             if fork() == 0:
                 break
@@ -97,7 +97,7 @@ def attend(connection: socket.socket) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         connection.close()
         os.close(ended)
-        os._exit(run_step(**command))  # at once: to take down what it shares with the server would copy that first
+        os._exit(run_step(**command))  # at once: to take down what it shares with the server would copy it first
     os.close(ends)
     with contextlib.suppress(OSError):
         connection.sendall(ACCEPTED)
