@@ -33,6 +33,7 @@ def main() -> None:
     option, module, *arguments = sys.argv[1:]
     assert option == "-m", option
     sys.argv = [module, *arguments]
+    sys.stdout.reconfigure(line_buffering=True)  # what it prints stands before its error, and its cost
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     children = os.times()  # one that compiled kernels, or typeset
     cpu_s = time.process_time() + children.children_user + children.children_system
