@@ -36,7 +36,7 @@ report: .venv/installed
 	PYTHONPATH=src python -m pipeline.report_frames results/report.html
 
 test: .venv/installed
-	pytest --numprocesses logical --dist loadfile $(ARGS)
+	pytest --numprocesses logical --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-cluster: cluster
 	TEST_LONG=1 pytest tests/cluster tests/test_kill_at_random.py $(ARGS)
