@@ -186,9 +186,10 @@ def test_the_lock_of_another_machine_stays(tmp_path, commands):
     assert commands == []
 
 
-def test_jobs_of_a_killed_run_are_ended_and_no_others(tmp_path, start, capsys):
+@pytest.mark.parametrize("arguments", [("--spec", "{}"), ("-m", leftovers.FORKING)])
+def test_jobs_of_a_killed_run_are_ended_and_no_others(tmp_path, start, capsys, arguments):
     (tmp_path / "elsewhere").mkdir()
-    orphan = start(JOB, "--spec", "{}", cwd=tmp_path, process_group=0)
+    orphan = start(JOB, *arguments, cwd=tmp_path, process_group=0)
     group = os.getpgid(orphan.pid)
     bystanders = [
         start(JOB, "--spec", "{}", cwd=tmp_path, process_group=0),  # of another run, or started by hand

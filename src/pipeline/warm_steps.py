@@ -90,6 +90,7 @@ def attend(connection: socket.socket) -> None:
     command = receive(connection) if is_ours(connection) else None
     if command is None or what_matters(command["environment"]) != what_matters(os.environ):
         os._exit(0)
+    connection.sendall(ACCEPTED)  # before there is a step: who hears nothing starts one
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ended, ends = os.pipe()  # the latter is the step's alone, and closed when it ends
     step = fork()
@@ -99,8 +100,6 @@ def attend(connection: socket.socket) -> None:
         os.close(ended)
         os._exit(run_step(**command))  # at once: to take down what it shares with the server would copy it first
     os.close(ends)
-    with contextlib.suppress(OSError):
-        connection.sendall(ACCEPTED)
     ready, _, _ = select.select([connection, ended], [], [])
     if ended not in ready:
         os.kill(step, signal.SIGKILL)
