@@ -1,6 +1,8 @@
 # What the other files share: the checked configuration, the lock of the folder, and what every job is run with.
 
+import functools
 import gc
+import inspect
 import os
 import shlex
 import subprocess
@@ -158,9 +160,21 @@ def variables_of_steps(threads):
     }
 
 
+def signed(function):
+    """With its signature, for which Snakemake asks up to twenty times a job: Python would work it out each time."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
+@signed
 def python(wildcards, output, threads):
     """The interpreter in the environment of steps; what starts the step that follows, and what measures it."""
     leave_outputs_alone()
+    return start_of_steps(threads)
+
+
+@functools.cache
+def start_of_steps(threads):
     assignments = [f"{name}={shlex.quote(value)}" for name, value in variables_of_steps(threads).items()]
     start = [sys.executable, "-I", "-S", str(SOURCE / "pipeline/start_step.py")]
     return " ".join(["env", *assignments, shlex.join(start), "-m scripts.measured"])
@@ -176,23 +190,20 @@ def leave_outputs_alone():
         workflow.execution_settings.keep_incomplete = True
 
 
+@signed
 def weights_of_toy_model(wildcards):
     """The trained toy models that an autoencoder sweep takes its activations from; none if it has a dictionary."""
     block = SAES[wildcards.sae]
     return [f"results/models/{block['toy_model']}/{wildcards.seed}.safetensors"] if "toy_model" in block else []
 
 
+@signed
 def samples_of_source(wildcards):
     """The held-out samples of what an autoencoder sweep takes its activations from; a dictionary's file has all of it."""
     return f"results/data/{source_of(SAES[wildcards.sae])}/{wildcards.seed}.safetensors"
 
 
-def checkpoint(wildcards):
-    """Where a job keeps what it has done. No output: Snakemake would delete it when the job is killed."""
-    [name] = set(wildcards.keys()) - {"seed"}
-    return f"results/checkpoints/{wildcards[name]}/{wildcards.seed}.safetensors"
-
-
+@signed
 def paper_sources(wildcards):
     """The text of the paper: everything under paper/ that is typeset or read while typesetting.
 

@@ -17,12 +17,12 @@ rule train_toy_models:
     conda:
         "../environment.yml"
     resources:
-        gpu=gpu,
+        gpu=GPUS,
         mem_mb=mem_mb,
         runtime=minutes_of_toy_models,
     params:
         spec=specify("train_toy_models", describe_toy_models, ["training_history"]),
-        checkpoint=checkpoint,
+        checkpoint="results/checkpoints/{experiment}/{seed}.safetensors",
         python=python,
     message:
         "Training toy models of {wildcards.experiment}, seed {wildcards.seed}"
@@ -46,12 +46,12 @@ rule train_on_finite_data:
     conda:
         "../environment.yml"
     resources:
-        gpu=gpu,
+        gpu=GPUS,
         mem_mb=mem_mb,
         runtime=minutes_of_finite_data,
     params:
         spec=specify("train_on_finite_data", describe_finite_data, ["finite_history"]),
-        checkpoint=checkpoint,
+        checkpoint="results/checkpoints/{finite_data}/{seed}.safetensors",
         python=python,
     message:
         "Training on finite data of {wildcards.finite_data}, seed {wildcards.seed}"

@@ -21,12 +21,12 @@ rule fit_saes:
     conda:
         "../environment.yml"
     resources:
-        gpu=gpu,
+        gpu=GPUS,
         mem_mb=mem_mb,
         runtime=minutes_of_saes,
     params:
         spec=specify("fit_saes", describe_saes, ["sae_history"]),
-        checkpoint=checkpoint,
+        checkpoint="results/checkpoints/{sae}/{seed}.safetensors",
         python=python,
     message:
         "Fitting autoencoders of {wildcards.sae}, seed {wildcards.seed}"

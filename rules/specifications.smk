@@ -25,11 +25,13 @@ def hash_code(module):
 
 def specify(step, describe, tables=()):
     """A params function: the specification of `step`, with what `describe(wildcards)` takes from the configuration."""
-    schemas = {name: describe_table(name) for name in tables}
+    schemas = write_json({name: describe_table(name) for name in tables})
 
+    @signed
     def spec(wildcards):
-        common = {"step": step, "code": hash_code(f"scripts.{step}"), "tables": schemas}
-        text = json.dumps(common | describe(wildcards), sort_keys=True, separators=(",", ":"))
+        described = {"step": step, "code": hash_code(f"scripts.{step}")} | describe(wildcards)
+        parts = {key: write_json(value) for key, value in described.items()} | {"tables": schemas}
+        text = "{" + ",".join(f'"{key}":{part}' for key, part in sorted(parts.items())) + "}"
         if len(text) > LONGEST_SPECIFICATION:
             stop(
                 f"{step} of {', '.join(wildcards)}: is described by {len(text):,} characters: allowed are up to"
@@ -47,6 +49,11 @@ def describe_table(name):
         for column, entry in TABLES[name]["columns"].items()
     }
     return {"table": name, "key": TABLES[name]["key"], "columns": columns}
+
+
+def write_json(value):
+    """The one text of a value, without blanks."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def select(block, *keys):

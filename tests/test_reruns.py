@@ -148,7 +148,7 @@ def test_a_text_typesets_the_paper(finished, source, comment):
 
 
 def test_resources_comments_and_profiles_rerun_nothing(finished):
-    asked = "        gpu=gpu,\n        mem_mb=mem_mb,\n        runtime=minutes_of_saes,\n"
+    asked = "        gpu=GPUS,\n        mem_mb=mem_mb,\n        runtime=minutes_of_saes,\n"
     finished.replace("rules/saes.smk", asked, "        gpu=2,\n        mem_mb=4000,\n    threads: 2\n")
     finished.replace("profiles/default/config.yaml", "keep-going: true", "keep-going: false")
     for path in finished.files("rules/*.smk"):
