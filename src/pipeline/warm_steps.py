@@ -77,6 +77,7 @@ def import_all() -> None:
     for package in PACKAGES:
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
             importlib.import_module(module.name)
+    importlib.import_module("numba").njit(lambda: None)()  # its first function has Numba learn what others may call
 
 
 def fork() -> int:

@@ -72,13 +72,15 @@ def measure_saes(
                 "encoder_cosines": list_cosines(truth, truth.within_span(weights["W_enc"][0].T.numpy())),
                 "decoder_cosines": list_cosines(truth, weights["W_dec"][0].numpy()),
             }
-            tables["latents"].append(with_nulls(pd.DataFrame(scores.latents | own), "feature", "nearest_feature"))
+            tables["latents"].append(pd.DataFrame(scores.latents | own))
             responses = pd.DataFrame({"sample": range(len(scores.responses["feature"]))} | scores.responses)
             tables["single_feature_responses"].append(responses.head(N_PLOTTED))
-            tables["absorption"].append(with_nulls(pd.DataFrame(scores.edges), "parent_latent", "child_latent"))
+            tables["absorption"].append(pd.DataFrame(scores.edges))
             for table in ("latents", "single_feature_responses", "absorption"):
                 tables[table][-1] = tables[table][-1].assign(**key)
     measured = {table: pd.concat(parts, ignore_index=True) for table, parts in tables.items()}
+    measured["latents"] = with_nulls(measured["latents"], "feature", "nearest_feature")
+    measured["absorption"] = with_nulls(measured["absorption"], "parent_latent", "child_latent")
     agreement = compare_restarts(settings, [architecture.weights(one_of(parameters, i)) for i in settings["instance"]])
     measured["saes"]["restart_mcc"] = measured["saes"]["instance"].map(agreement)
     return measured

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -29,14 +30,14 @@ class Magnitudes(TensorFields):
     mean: Tensor
     std: Tensor
 
-    @property
+    @cached_property
     def positive_share(self) -> Tensor:
         """(n_features,) float64 probability that a value is above 0."""
         if self.kind != "rectified_normal":
             return torch.ones_like(self.mean, dtype=torch.float64)
         return torch.where(self.std > 0, ndtr(self.mean.double() / self.std.double()), 1.0)
 
-    @property
+    @cached_property
     def present_mean(self) -> Tensor:
         """(n_features,) mean of the values above 0."""
         if self.kind != "rectified_normal":
