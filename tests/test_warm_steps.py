@@ -121,6 +121,14 @@ def test_a_step_ends_with_who_asked_for_it(served):
     assert has_ended(step)
 
 
+def test_a_step_ends_with_the_process_that_attends_to_it(served):
+    shell, step = start_sleeper(served)
+    step.parent().kill()
+    with shell:
+        assert shell.wait(10) == 137
+    assert has_ended(step)
+
+
 def test_a_step_outlives_its_server(tmp_path):
     """As it would outlive Snakemake, whose next run ends it (`leftovers`)."""
     with serve(tmp_path) as server:

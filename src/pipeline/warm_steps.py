@@ -6,6 +6,7 @@ It gives the same bits as a start of Python: a step whose environment is not the
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -26,6 +27,7 @@ PACKAGES = "superposition", "figures"  # whose modules, with all that they impor
 FEWEST_STEPS = 10  # that are worth a server
 SWITCH = "SUPERPOSITION_FORKS"  # a variable: with 0 there is no server
 WAITING = 1_000  # steps that may wait while the server imports
+PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that this process gets when its parent ends
 
 
 def start_server(own: dict[str, str], n_steps: int) -> subprocess.Popen | None:
@@ -87,15 +89,18 @@ def fork() -> int:
 
 
 def attend(connection: socket.socket) -> None:
-    """Run the step that is asked for on the connection, in a fork, and kill it if the one who asked is gone."""
+    """Run the step that is asked for on the connection, in a fork that ends with this process, or when who asked does."""
     command = receive(connection) if is_ours(connection) else None
     if command is None or what_matters(command["environment"]) != what_matters(os.environ):
         os._exit(0)
     connection.sendall(ACCEPTED)  # before there is a step: who hears nothing starts one
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     ended, ends = os.pipe()  # the latter is the step's alone, and closed when it ends
-    step = fork()
+    attendant, step = os.getpid(), fork()
     if step == 0:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != attendant:
+            os._exit(1)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         connection.close()
         os.close(ended)
