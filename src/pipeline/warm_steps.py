@@ -89,7 +89,7 @@ def fork() -> int:
 
 
 def attend(connection: socket.socket) -> None:
-    """Run the step that is asked for on the connection, in a fork that ends with this process, or when who asked does."""
+    """Run the step that is asked for on the connection, in a fork that ends with this process or with who asked."""
     command = receive(connection) if is_ours(connection) else None
     if command is None or what_matters(command["environment"]) != what_matters(os.environ):
         os._exit(0)
