@@ -18,6 +18,7 @@ sys.path.insert(0, str(SOURCE))
 from pipeline.configuration import ConfigurationError, load_configuration, load_yaml, source_of
 from pipeline.folder_lock import FolderHeldError, hold_folder, tidy_folder
 from pipeline.records import find_unrecorded
+from pipeline.start_step import RUN
 from pipeline.warm_steps import start_server
 
 # Planning makes millions of objects that stay; looking through them for garbage at Python's usual pace took a quarter of it.
@@ -148,7 +149,7 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": f"{2**26}", "MALLOC_TRIM_THRESHOLD_": f
 
 
 def variables_of_steps(threads):
-    """Where the project's modules are, as many threads as granted, and the commit."""
+    """Where the project's modules are, as many threads as granted, the commit, and the run."""
     return {
         "PYTHONPATH": str(SOURCE),
         "PYTHONHASHSEED": "0",
@@ -157,6 +158,7 @@ def variables_of_steps(threads):
         "OPENBLAS_NUM_THREADS": f"{threads}",
         **KEEP_MEMORY,
         "SUPERPOSITION_COMMIT": COMMIT,
+        RUN: f"{os.getpid()}",
     }
 
 

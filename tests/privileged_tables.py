@@ -90,6 +90,7 @@ def make_tables(seeds=(0, 1, 2)) -> dict[str, pd.DataFrame]:
         for key in list_models("directions_ten_in_five", seed):
             models.append(key | {"basis_alignment": 0.8, "rotated_alignment": 0.9})
         for key in list_models("biased_neurons_ten_in_five", seed):
+            models.append(key | {"basis_alignment": 0.8, "rotated_alignment": 0.9})
             neurons += list_neurons(key, make_ten(0.04))
         for n, word in ((5, "five"), (6, "six"), (8, "eight")):
             [key, _] = list_models(f"neurons_{word}_in_five", seed)

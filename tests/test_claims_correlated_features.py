@@ -155,6 +155,11 @@ def test_pairs_of_incomplete_models_do_not_count():
     assert judge(tables).loc[("A1.6", 0), "value"] == 1
 
 
+def test_where_no_model_is_complete_there_is_no_share_of_pairs():
+    tables = change("models", of("three_correlated_pairs", "seed > 0"), n_represented=5)(make_tables())
+    assert judge(tables).loc[("A1.6", 0), "verdict"] == "not measured"
+
+
 @pytest.mark.parametrize("norm", [{"min_norm": 0.6}, {"max_norm": 1.0}])
 def test_a_collapsed_pair_has_the_norms_of_a_sum(norm):
     tables = change("sets", of("three_correlated_pairs", "point == 0 and set == 0 and restart > 0"), **norm)(

@@ -129,6 +129,15 @@ def test_a_step_ends_with_the_process_that_attends_to_it(served):
     assert has_ended(step)
 
 
+def test_a_second_run_in_the_folder_has_steps_of_its_own(served):
+    """They run the code as it is now, which may not be what the first run's server has imported."""
+    assert run_step(served, 17, **{start_step.RUN: "2"}).returncode == 0
+    with serve(served, OWN | {start_step.RUN: "2"}) as server:
+        assert run_step(served, 17, **{start_step.RUN: "2"}).returncode == 17
+        assert run_step(served, 17).returncode == 17
+        server.stdin.close()
+
+
 def test_a_step_outlives_its_server(tmp_path):
     """As it would outlive Snakemake, whose next run ends it (`leftovers`)."""
     with serve(tmp_path) as server:

@@ -17,12 +17,13 @@ from collections.abc import Mapping
 INCIDENTAL = {"_", "OLDPWD", "PWD", "SHLVL", "TEMP", "TEMPDIR", "TMP", "TMPDIR"}
 INCIDENTAL |= {"GOTO_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"}
 ACCEPTED = b"+"
+RUN = "SUPERPOSITION_RUN"  # a variable: which of the runs in a folder, each with its own state of the code
 
 
 def address() -> str:
-    """The name, in no file system, at which the server of the run in this folder listens."""
+    """The name, in no file system, at which the server of this run in this folder listens."""
     folder = os.stat(".")
-    return f"\0superposition {folder.st_dev} {folder.st_ino}"
+    return f"\0superposition {folder.st_dev} {folder.st_ino} {os.environ.get(RUN)}"
 
 
 def what_matters(environment: Mapping[str, str]) -> dict[str, str]:

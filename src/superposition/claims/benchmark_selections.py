@@ -15,7 +15,8 @@ def settings_of(tables: Tables, sae: str, mode: str = "as_trained") -> pd.DataFr
     """Means over restarts: one row per seed and swept value of a sweep, in the order of its values."""
     saes = of_experiment(tables["saes"], sae)
     numbers = saes[saes["mode"] == mode].select_dtypes("number")
-    return numbers.groupby(["seed", "point"], as_index=False).mean().sort_values(["seed", "point"])
+    means = numbers.groupby(["seed", "point"], as_index=False).mean(skipna=False)
+    return means.sort_values(["seed", "point"])
 
 
 def extreme(tables: Tables, sae: str, column: str, which: str) -> pd.Series:
@@ -26,8 +27,9 @@ def extreme(tables: Tables, sae: str, column: str, which: str) -> pd.Series:
 
 def largest_bias(tables: Tables, sae: str) -> pd.Series:
     """Per seed, the largest |gamma - 1| over the swept values; NaN if nothing fires at any."""
-    groups = (settings_of(tables, sae).set_index("seed")["gamma"] - 1).abs().groupby("seed")
-    return groups.max().where(groups.count() == groups.size())
+    saes = of_experiment(tables["saes"], sae)
+    trained = saes[saes["mode"] == "as_trained"]
+    return (trained["gamma"] - 1).abs().groupby(trained["seed"]).agg(lambda biases: biases.max(skipna=False))
 
 
 def nearest_true_l0(settings: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import at_probability, of_best, of_experiment, share_per_seed
+from superposition.claims.selections import at_all_seeds, at_probability, of_best, of_experiment, share_per_seed
 
 SECTION = "correlated_features"
 ARENA = "ARENA 1.5.4, section 1"
@@ -107,7 +107,7 @@ def side_by_side(tables: Tables) -> pd.Series:
     models = of_experiment(tables["models"], THREE)
     complete = models.loc[models["n_represented"] == 6, MODEL]
     sets = sets_of(tables, THREE).merge(complete, on=MODEL)
-    return share_per_seed(sets, sets["min_cosine"] > 0)
+    return at_all_seeds(share_per_seed(sets, sets["min_cosine"] > 0), models)
 
 
 def best_antipodal_partners(tables: Tables) -> pd.Series:
@@ -236,7 +236,7 @@ CLAIMS = [
         "T6",
         SECTION,
         GEOMETRY,
-        "Anticorrelated features prefer to be antipodal; six independent features never form a hexagon.",
+        "Anticorrelated features prefer to be antipodal; six independent features hardly ever form a hexagon.",
         (ANTI_BY_SET, CONTROL),
         ("anticorrelated_in_2d", "correlated_in_2d"),
         (

@@ -3,7 +3,15 @@
 import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import at_probability, of_best, of_experiment, one_per_seed, share_per_seed, within
+from superposition.claims.selections import (
+    at_all_seeds,
+    at_probability,
+    of_best,
+    of_experiment,
+    one_per_seed,
+    share_per_seed,
+    within,
+)
 
 SECTION = "geometry"
 
@@ -71,12 +79,14 @@ def components_of(tables: Tables, experiment: str, size: int, rank: int) -> pd.D
 
 def largest_deviation(tables: Tables, experiment: str, size: int, rank: int, dimensionality: float) -> pd.Series:
     features = components_of(tables, experiment, size, rank)
-    return (features["dimensionality"] - dimensionality).abs().groupby(features["seed"]).max()
+    deviations = (features["dimensionality"] - dimensionality).abs().groupby(features["seed"]).max()
+    return at_all_seeds(deviations, of_experiment(tables["models"], experiment))
 
 
 def least_opposed(tables: Tables, experiment: str) -> pd.Series:
     """The largest, over pairs, of the cosine between the two features."""
-    return one_per_seed(components_of(tables, experiment, 2, 1), "min_cosine", "max")
+    cosines = one_per_seed(components_of(tables, experiment, 2, 1), "min_cosine", "max")
+    return at_all_seeds(cosines, of_experiment(tables["models"], experiment))
 
 
 # The sum

@@ -147,7 +147,7 @@ CLAIMS = [
         "T9-b",
         SECTION,
         DYNAMICS,
-        "While training, features that are not absent spend their time at the dimensionalities of polytopes.",
+        "After a tenth of training, features not near zero spend their time at the dimensionalities of polytopes.",
         (LEVELS,),
         ("energy_levels",),
         (

@@ -11,7 +11,7 @@ from superposition.claims.correlated_features import (
     sets_of,
 )
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import at_probability, increases, of_best, of_experiment
+from superposition.claims.selections import at_all_seeds, at_probability, increases, of_best, of_experiment
 
 LOCAL, COLLAPSING = "local_bases", "collapsing_pairs"
 COLLAPSED_FROM, COLLAPSED_TO = 0.05, 0.3  # where the length of collapsed features is judged
@@ -84,7 +84,7 @@ def norm_of_collapsed(tables: Tables, column: str, how: str) -> pd.Series:
     sets = of_best(sets_of(tables, COLLAPSING))
     middle = sets[sets["feature_probability"].between(COLLAPSED_FROM, COLLAPSED_TO)]
     collapsed = middle[middle["min_cosine"] > COLLAPSED_COSINE].groupby("seed")[column].agg(how)
-    return collapsed.reindex(middle["seed"].unique())  # undefined at a seed without any
+    return at_all_seeds(collapsed, middle)
 
 
 def angle_when_dense(tables: Tables) -> pd.Series:

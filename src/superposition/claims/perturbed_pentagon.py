@@ -5,6 +5,7 @@ import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
 from superposition.claims.selections import (
+    at_all_seeds,
     correlate,
     crossing,
     is_bent_pentagon,
@@ -61,7 +62,8 @@ def best_pentagons(tables: Tables) -> pd.DataFrame:
 def gap_follows_ratio(tables: Tables) -> pd.Series:
     best = best_pentagons(tables).groupby(["seed", "last_probability"])
     gaps = [(seed, ratio, angle_to_neighbours(features)) for (seed, ratio), features in best]
-    return correlate(pd.DataFrame(gaps, columns=["seed", "ratio", "gap"]), "ratio", "gap")
+    correlations = correlate(pd.DataFrame(gaps, columns=["seed", "ratio", "gap"]), "ratio", "gap")
+    return at_all_seeds(correlations, fits(tables))
 
 
 def crossing_ratio(tables: Tables) -> pd.Series:
@@ -96,7 +98,7 @@ def norm_and_bias(tables: Tables, extreme: str, only_equal: bool) -> pd.Series:
     if only_equal:
         features = features[np.isclose(features["last_probability"], 1)]
     product = features["norm"] ** 2 * (1 + features["bias"])
-    return product.groupby(features["seed"]).agg(extreme)
+    return at_all_seeds(product.groupby(features["seed"]).agg(extreme), fits(tables))
 
 
 CLAIMS = [

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from superposition.claims.judging import Claim, Part, Tables
-from superposition.claims.selections import at_probability, increases, of_best, of_experiment
+from superposition.claims.selections import at_probability, increases, of_best, of_experiment, share_per_seed
 
 SECTION = "privileged_basis"
 NEURONS, DIRECTIONS, BIASED = "neurons_ten_in_five", "directions_ten_in_five", "biased_neurons_ten_in_five"
@@ -61,6 +61,12 @@ def beats_rotations(tables: Tables, experiment: str) -> pd.Series:
     best = at_probability(of_best(of_experiment(tables["models"], experiment)), DENSE).set_index("seed")
     known = best[["basis_alignment", "rotated_alignment"]].notna().all(axis=1)
     return (best["basis_alignment"] > best["rotated_alignment"]).astype(float).where(known)
+
+
+def share_aligned(tables: Tables) -> pd.Series:
+    """Per seed, the share of dense models with hidden biases that are more aligned than 99 of 100 rotations of them."""
+    dense = at_probability(of_experiment(tables["models"], BIASED), DENSE)
+    return share_per_seed(dense, dense["basis_alignment"] > dense["rotated_alignment"])
 
 
 def alignment_of_best(tables: Tables) -> pd.Series:
@@ -284,6 +290,12 @@ CLAIMS = [
                 lambda t: best_neurons(t, BIASED).groupby("seed")["fraction_active"].mean(),
                 ">=",
                 (0.9,),
+            ),
+            Part(
+                "share of dense fits that beat 99 % of rotations",
+                share_aligned,
+                "<=",
+                (0.2,),
             ),
         ),
     ),

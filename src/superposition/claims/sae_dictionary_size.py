@@ -77,8 +77,8 @@ def steps_between_peaks(tables: Tables) -> pd.Series:
     own, larger = decoders(tables, RELU), decoders(tables, LARGER)
     agreement = {key: float((own[key] @ rows.T).max(axis=1).mean()) for key, rows in larger.items()}
     by_seed = pd.Series(agreement).unstack()
-    truth = by_penalty(tables, RELU, "mmcs_truth")[by_seed.columns]
-    peaks = by_seed.to_numpy().argmax(axis=1) - truth.loc[by_seed.index].to_numpy().argmax(axis=1)
+    truth = by_penalty(tables, RELU, "mmcs_truth").loc[by_seed.index]
+    peaks = truth.columns.get_indexer(by_seed.idxmax(axis=1)) - truth.columns.get_indexer(truth.idxmax(axis=1))
     return pd.Series(np.abs(peaks), index=by_seed.index, dtype=float)
 
 

@@ -96,7 +96,7 @@ def list_composed_parts(sae: str) -> tuple[Part, ...]:
         ),
         Part(
             "mean largest cosine with sums less that with features",
-            lambda t: composed_less_true(t, sae).groupby("seed")["excess"].mean(),
+            lambda t: composed_less_true(t, sae).groupby("seed")["excess"].mean(skipna=False),
             ">",
             (0.0,),
         ),

@@ -81,8 +81,13 @@ def correlate(rows: pd.DataFrame, x: str, y: str, method: Callable = spearmanr) 
 
 
 def one_per_seed(rows: pd.DataFrame, column: str, statistic: str) -> pd.Series:
-    """Over seeds, `statistic` of a column; NaN at no seed, since a column of the table is never empty there."""
+    """Over the seeds that have rows, `statistic` of a column."""
     return rows.groupby("seed")[column].agg(statistic)
+
+
+def at_all_seeds(values: pd.Series, rows: pd.DataFrame) -> pd.Series:
+    """Values by seed, NaN at those seeds of `rows` that have none: where nothing was found, nothing was measured."""
+    return values.reindex(rows["seed"].unique())
 
 
 def within(table: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
