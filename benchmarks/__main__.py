@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nOur time as sizes grow, with the 95 % interval of the exponent")
         print(*report.scaling_lines(scaling), sep="\n", flush=True)
     drawn = write(table, scaling, machine, Path(options.results))
-    if options.publish:
+    if options.publish and agrees:
         publish(table, drawn, ROOT / "paper")
     return 0 if agrees else 1
 
@@ -61,11 +61,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--quick", action="store_true", help="tiny workloads, to see that everything works")
     parser.add_argument("--only", nargs="+", metavar="WORKLOAD", help="these workloads alone, without the scaling")
-    parser.add_argument("--results", default=str(ROOT / "results"), help="folder to write to")
+    parser.add_argument("--results", help="folder to write to: results; of a part, results/benchmark/part")
     parser.add_argument("--publish", action="store_true", help="write what the paper shows, into paper/")
     options = parser.parse_args(arguments)
     if options.publish and (options.quick or options.only or options.device != "cpu"):
         parser.error("--publish needs all workloads on the CPU: leave out --quick, --only and --device")
+    part = options.quick or options.only
+    options.results = options.results or ROOT / ("results/benchmark/part" if part else "results")
     return options
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.machine import ROOT, read_processor
-from scripts.present_jobs import LOGS, read_benchmarks
+from pipeline.configuration import list_seeds, load_configuration, load_yaml
+from scripts.present_jobs import LOGS, of_configuration, read_benchmarks
 from superposition.reporting import format_number
 from superposition.storage import atomic_path
 
@@ -20,14 +21,15 @@ STAGES = {
 }
 
 
-def publish_run(logs: Path, numbers: Path, path: Path) -> None:
+def publish_run(logs: Path, numbers: Path, path: Path, config: dict) -> None:
     """Texts for typesetting; times are sums over jobs; what a job that does not say was not seen to take is left out.
 
     Args:
         logs: results/logs of the run
         numbers: its results/paper.json, which names its commit
+        config: the configuration in effect
     """
-    jobs = read_benchmarks(logs)
+    jobs = of_configuration(read_benchmarks(logs), list_seeds(config), [*config["figures"]])
     if jobs.empty:
         raise SystemExit(f"{logs}: there are no benchmarks of jobs, allowed is the folder of a finished run")
     last = max(file.stat().st_mtime for file in logs.glob("*/*/*.tsv"))
@@ -56,4 +58,5 @@ def publish_run(logs: Path, numbers: Path, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    publish_run(LOGS, Path("results/paper.json"), ROOT / "paper/run.json")
+    configured = load_configuration(load_yaml(ROOT / "config.yaml"), ROOT / "schemas/config.schema.yaml", ROOT)
+    publish_run(LOGS, Path("results/paper.json"), ROOT / "paper/run.json", configured)

@@ -15,7 +15,7 @@ PROJECT = Path(workflow.basedir).resolve()
 SOURCE = PROJECT / "src"
 sys.path.insert(0, str(SOURCE))
 
-from pipeline.configuration import ConfigurationError, load_configuration, load_yaml, source_of
+from pipeline.configuration import ConfigurationError, list_seeds, load_configuration, load_yaml, source_of
 from pipeline.folder_lock import FolderHeldError, hold_folder, tidy_folder
 from pipeline.records import find_unrecorded
 from pipeline.start_step import RUN
@@ -94,11 +94,7 @@ onsuccess:
 TOY_MODELS, SAES, FINITE_DATA = config["toy_models"], config["saes"], config["finite_data"]
 DICTIONARIES = config["dictionaries"]
 FIGURES = config["figures"]
-SEEDS = {
-    name: [config["first_seed"] + i for i in range(block["seeds"])]
-    for name, block in (TOY_MODELS | FINITE_DATA | DICTIONARIES).items()
-}
-SEEDS |= {name: SEEDS[source_of(block)] for name, block in SAES.items()}
+SEEDS = list_seeds(config)
 FILMS = [name for name, figure in FIGURES.items() if figure["film"]]
 TABLES = load_yaml(PROJECT / "schemas/tables.yaml")
 TOY_MODEL_TABLES = ("models", "features", "sets", "neurons", "hidden_samples", "dynamics", "training_history")
@@ -119,8 +115,8 @@ wildcard_constraints:
     experiment=one_of(TOY_MODELS),
     finite_data=one_of(FINITE_DATA),  # whose data and weights lie beside those of the toy models
     dictionary=one_of(DICTIONARIES),  # whose data do
-    sae="[a-z][a-z0-9_]*",
-    figure="[a-z][a-z0-9_]*",
+    sae=one_of(SAES),
+    figure=one_of(FIGURES),
     seed="[0-9]+",
 
 

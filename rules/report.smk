@@ -88,6 +88,7 @@ rule present_glossary:
 rule present_jobs:
     input:
         paper="results/paper.pdf",
+        films=[f"results/figures/{name}.gif" for name in FILMS],
         templates=templates,
     output:
         page=report(

@@ -66,7 +66,8 @@ def pictures_of_glossary(wildcards):
 
 
 def describe_page_of_jobs(wildcards):
-    return {}
+    """What there is: logs of what there was before stay."""
+    return {"seeds": SEEDS, "figures": sorted(FIGURES)}
 
 
 def templates(wildcards):

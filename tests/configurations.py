@@ -53,14 +53,18 @@ def edit(config: dict, path: str | list, value: Any) -> dict:
     return config
 
 
+DRAW = "\ndef draw(tables, experiments): ...\n"
+
+
 def make_project(root: Path) -> Path:
-    """A project root with a script for every figure of SMALL and of REAL: empty, or with the film that it has."""
+    """A project root with a script for every figure of SMALL and of REAL, with the film that it has, and a helper."""
     folder = root / "src" / "figures"
     folder.mkdir(parents=True)
-    (folder / "drawing.py").touch()
+    (folder / "drawing.py").write_text(DRAW)
+    (folder / "helper.py").touch()
     for name, figure in REAL["figures"].items():
         film = "\ndef film(tables, experiments): ...\n" if figure.get("film") else ""
-        (folder / f"{figure.get('script', name)}.py").write_text(film)
+        (folder / f"{figure.get('script', name)}.py").write_text(DRAW + film)
     return root
 
 

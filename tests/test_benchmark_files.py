@@ -7,7 +7,7 @@ import sys
 from workflow_runs import ROOT
 
 from scripts.measured import read_cost
-from scripts.present_jobs import read_benchmarks
+from scripts.present_jobs import of_configuration, read_benchmarks
 
 HEADER = "s\th:m:s\tmax_rss\tcpu_time\n"
 
@@ -34,6 +34,24 @@ def test_a_job_that_was_killed_has_no_row(tmp_path):
     assert read_benchmarks(tmp_path).empty
     write(tmp_path / "fit_saes/relu/2.tsv", "5\t0:00:05\t500\t4.5\n")
     assert list(read_benchmarks(tmp_path)["seed"]) == [2]
+
+
+def test_jobs_of_what_is_no_longer_there_do_not_count(tmp_path):
+    for name in (
+        "judge_claims",
+        "draw_figure/old",
+        "draw_figure/new",
+        "fit_saes/old/0",
+        "fit_saes/new/0",
+        "fit_saes/new/5",
+    ):
+        write(tmp_path / f"{name}.tsv", "1\t0:00:01\t100\t0.5\n")
+    jobs = of_configuration(read_benchmarks(tmp_path), {"new": [4, 5], "other": [0]}, ["new"])
+    assert sorted(zip(jobs["rule"], jobs["experiment"], jobs["seed"].fillna(-1), strict=True)) == [
+        ("draw_figure", "new", -1),
+        ("fit_saes", "new", 5),
+        ("judge_claims", "", -1),
+    ]
 
 
 def test_every_job_before_the_report_is_measured():

@@ -101,7 +101,7 @@ def test_weights_are_drawn_with_a_positive_first():
     others, best = (np.asarray(points.get_offsets()) for points in ax.collections)
     np.testing.assert_allclose(others, [[1, -1]] * 2)  # of both seeds
     np.testing.assert_allclose(best, [[1, 0]] * 2)
-    assert {text.get_text() for text in ax.texts} == {"same sign: 0%", "opposite: 50%"}
+    assert {text.get_text() for text in ax.texts} == {"same sign: 0.0%", "opposite: 50.0%"}
 
 
 def make_many(kinds=("linear", "relu_output"), probabilities=(1.0, 0.1)):

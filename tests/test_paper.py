@@ -163,6 +163,13 @@ def test_what_is_said_of_claims_that_failed_names_claims_and_no_results():
     assert {verdict for finding in by_verdict for verdict in finding} == {"borderline"}
 
 
+RUN_OF = {
+    "first_seed": 0,
+    "toy_models": {"tiny": {"seeds": 1}},
+    **{section: {} for section in ("finite_data", "dictionaries", "saes", "figures")},
+}
+
+
 def publish_made_up_run(folder: Path) -> Path:
     """The file of a run with three jobs, one of them too short to be measured."""
     rows = {
@@ -175,7 +182,7 @@ def publish_made_up_run(folder: Path) -> Path:
         path.parent.mkdir(parents=True)
         path.write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{row}\n")
     (folder / "of_run.json").write_text('{"commit": "abc"}')
-    publish_run(folder / "logs", folder / "of_run.json", folder / "run.json")
+    publish_run(folder / "logs", folder / "of_run.json", folder / "run.json", RUN_OF)
     return folder / "run.json"
 
 
@@ -197,7 +204,7 @@ def test_the_paper_tells_what_a_run_took_if_that_is_published(tmp_path):
 
 def test_a_folder_without_a_run_has_nothing_to_publish(tmp_path):
     with pytest.raises(SystemExit, match="there are no benchmarks"):
-        publish_run(tmp_path, tmp_path / "paper.json", tmp_path / "run.json")
+        publish_run(tmp_path, tmp_path / "paper.json", tmp_path / "run.json", RUN_OF)
 
 
 def read_prose() -> dict[str, str]:

@@ -54,9 +54,10 @@ def draw_absorption(ax: Axes, saes: pd.DataFrame, titles: dict[str, str], source
             ax.text(0.02, place - 1.1, name_of_group, transform=beside, in_layout=False, **text)
         places[name], last = place, dictionary
         labels.append(titles[name].rpartition(", ")[2])
-    for index, (name, place) in enumerate(places.items()):
+    kinds = list(dict.fromkeys(labels))  # one colour for each, on every dictionary
+    for label, (name, place) in zip(labels, places.items(), strict=True):
         rows = saes[saes["sae"] == name]
-        draw_row(ax, place, rows, "absorption", SWEEPS[index % len(SWEEPS)])
+        draw_row(ax, place, rows, "absorption", SWEEPS[kinds.index(label) % len(SWEEPS)])
         chance = rows["absorption_floor"].mean()
         ax.plot([chance, chance], [place - 0.35, place + 0.35], color=GREY, linewidth=1.2)
     finish(ax, [*places.values()], labels, "absorption")

@@ -23,6 +23,7 @@ from superposition.plotting import (
     write_note,
 )
 
+ASIDE = 1.08  # between the places of two sweeps at one penalty, a ratio
 INNER, OUTER = 0.75, 1.0  # where the points of decoder rows lie, so that they do not cover one another
 
 
@@ -69,16 +70,17 @@ def draw_plane(ax: Axes, latents: pd.DataFrame, features: np.ndarray, color: str
 
 def draw_shares(ax: Axes, saes: pd.DataFrame, colors: dict[str, str]) -> None:
     """Share of live latents nearer to a sum than to any feature, against the penalty; a line for each learning rate."""
-    for name, color in colors.items():
+    for index, (name, color) in enumerate(colors.items()):
+        aside = ASIDE ** (index - (len(colors) - 1) / 2)
         rows = saes[saes["sae"] == name]
         for rate, own in rows.groupby("learning_rate"):
             seeds = own.groupby(["sparsity_penalty", "seed"])["composed_share"].mean().unstack()
             shares = [summarise_seeds(row.dropna()) for _, row in seeds.iterrows() if row.notna().any()]
-            places = [place for place, row in seeds.iterrows() if row.notna().any()]
+            places = [place * aside for place, row in seeds.iterrows() if row.notna().any()]
             heights = [share.estimate for share in shares]
             last = rate == rows["learning_rate"].max()
             ax.plot(places, heights, "o-", color=color, markersize=3, markerfacecolor=color if last else "white")
-            draw_intervals(ax, places, shares)
+            draw_intervals(ax, places, shares, color)
     ax.set(xscale="log", xlabel="penalty $\\lambda$", ylabel="share of latents along sums", ylim=(-0.04, 1.04))
     penalties = sorted(saes["sparsity_penalty"].dropna().unique())
     ax.set_xticks(penalties, [f"{penalty:g}" for penalty in penalties])

@@ -35,10 +35,11 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
 
 def draw_dimensionality(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     """The first seed's best fits; m / T as a dashed line."""
-    models = tables["finite_models"]
+    models, highest = tables["finite_models"], 0.0
     for table, color, side in (("finite_features", FEATURE, -1), ("training_points", POINT, 1)):
         for size, rows in best_at_first_seed(tables[table]).items():
             values = np.sort(rows["dimensionality"].to_numpy())
+            highest = max(highest, values[-1])
             places = size * np.exp(side * APART + spread_points(len(values), WIDTH))
             ax.plot(places, values, "o", color=color, markersize=1.7, markeredgewidth=0, alpha=0.6)
     sizes = np.array(sorted(models["n_samples"].unique()))
@@ -46,7 +47,7 @@ def draw_dimensionality(ax: Axes, tables: dict[str, pd.DataFrame]) -> None:
     n_hidden = int(models["n_hidden"].iloc[0])
     line = np.geomspace(*ax.get_xlim(), 100)
     ax.plot(line, n_hidden / line, color=GREY, linewidth=0.9, linestyle=DASHES, zorder=0)
-    ax.set(ylim=(-0.02, 1.02 * n_hidden / sizes[0] + 0.12), ylabel="dimensionality $D$")
+    ax.set(ylim=(-0.02, max(1.02 * n_hidden / sizes[0] + 0.12, 1.04 * highest)), ylabel="dimensionality $D$")
     place = (sizes[0] / 0.9, 0.9 * n_hidden / sizes[0])
     ax.annotate("$m/T$", place, (5, 2), textcoords="offset points", color=GREY, fontsize=SMALL)
     for height, name, color in ((0.86, "features", FEATURE), (0.76, "training samples", POINT)):

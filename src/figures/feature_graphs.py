@@ -34,7 +34,7 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         features = features[(features["seed"] == features["seed"].min()) & features["lowest_loss"].astype(bool)]
         chosen = choose_densities(features["feature_probability"].unique())
         rows = -(-len(chosen) // 3)
-        figure = make_figure(height=2.15 * rows + 0.35)
+        figure = make_figure(height=2.35 * rows + 0.35)
         panels = figure.subplots(rows, min(3, len(chosen)), squeeze=False).flatten()
         set_title(figure, title_of(experiments))
         colors = ScalarMappable(Normalize(0, 1), COLORS)
@@ -76,7 +76,7 @@ def draw_graph(ax: Axes, features: pd.DataFrame, colors: ScalarMappable) -> None
     ax.autoscale_view()
     sizes = features["component"].value_counts()
     text = f"{len(features)} features in {len(sizes)} component{'s' if len(sizes) > 1 else ''}"
-    ax.text(0.5, -0.02, text, transform=ax.transAxes, ha="center", va="top", fontsize=SMALL)
+    ax.text(0.5, 0.0, text, transform=ax.transAxes, ha="center", va="top", fontsize=SMALL)
 
 
 def place_components(component: np.ndarray, directions: np.ndarray) -> np.ndarray:

@@ -105,6 +105,9 @@ def add_bar(figure: Figure, place, colors: ScalarMappable, label: str, ticks: tu
     bar = figure.colorbar(colors, cax=figure.add_subplot(place), orientation="horizontal", ticks=ticks)
     bar.set_label(label, fontsize=SMALL, color=INK)
     bar.outline.set_visible(False)
+    labels = bar.ax.get_xticklabels()  # within the bar, clear of its neighbour's
+    labels[0].set_ha("left")
+    labels[-1].set_ha("right")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from superposition.plotting import GREY, INK, SMALL, color_sweeps, make_figure, 
 
 REPRESENTED = 0.5  # length of a feature's direction above which the model has it
 KEY = ["sae", "seed", "instance"]
+ASIDE = 0.22  # between the places of two sweeps at one feature
 
 
 def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figure:
@@ -85,7 +86,7 @@ def draw_shares(
 def draw_features(ax: Axes, cosines: pd.DataFrame, saes: pd.DataFrame, colors: dict[str, str]) -> None:
     """Feature by feature, of the models with more than a plane: the share that represent and recover it."""
     wide = [name for name in colors if recovered_column(saes, name)[1] < 0.95]
-    for name in wide:
+    for index, name in enumerate(wide):
         own = cosines[cosines["sae"] == name]
         represented = own["norm"] > REPRESENTED
         recovered = represented & (own["decoder_cosines"] > recovered_column(saes, name)[1])
@@ -93,11 +94,11 @@ def draw_features(ax: Axes, cosines: pd.DataFrame, saes: pd.DataFrame, colors: d
             summarise_seeds(rows.groupby("seed").mean())
             for _, rows in recovered.groupby([own["feature"], own["seed"]]).mean().groupby("feature")
         ]
-        places = np.unique(own["feature"]) + 1
+        places = np.unique(own["feature"]) + 1 + ASIDE * (index - (len(wide) - 1) / 2)
         ax.plot(places, [mean.estimate for mean in means], "o-", color=colors[name], markersize=2.6)
-        draw_intervals(ax, places, means)
+        draw_intervals(ax, places, means, colors[name])
         known = represented.groupby(own["feature"]).mean()
-        ax.plot(places, known, color=colors[name], linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=1)
+        ax.plot(places, known, color=colors[name], linewidth=4, alpha=0.25, zorder=1)
     if not wide:
         write_note(ax, "no model with more than five features")
         return
@@ -105,7 +106,7 @@ def draw_features(ax: Axes, cosines: pd.DataFrame, saes: pd.DataFrame, colors: d
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     text = {"ha": "right", "va": "top", "color": GREY, "fontsize": SMALL}
-    ax.text(0.99, 0.97, "dotted: share of\nmodels with it", transform=ax.transAxes, **text)
+    ax.text(0.99, 0.97, "broad: share of\nmodels with it", transform=ax.transAxes, **text)
 
 
 if __name__ == "__main__":

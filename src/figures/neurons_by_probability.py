@@ -57,7 +57,8 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
                 below.set_ylabel("$|W_{ki}|$, stacked")
             else:
                 below.set_yticklabels([])
-        colors = ScalarMappable(Normalize(-limit, limit), WEIGHTS)
+        colors = ScalarMappable(Normalize(-limit, limit), WEIGHTS.copy())
+        colors.cmap.colorbar_extend = "both"
         tick = np.floor(10 * limit) / 10
         add_colorbar(figure, colors, "weight $W_{ki}$", [-tick, 0, tick])
         return figure

@@ -60,7 +60,7 @@ def draw_weights(ax: Axes, features: pd.DataFrame) -> None:
     ax.scatter(x[best], y[best], s=16, color=INK, linewidths=0, zorder=2)
     for name, height, share in (("same sign", 0.03, (y > 0).mean()), ("opposite", -0.03, (y < 0).mean())):
         va = "bottom" if height > 0 else "top"
-        ax.text(0.2, height, f"{name}: {share:.0%}", color=GREY, fontsize=SMALL, va=va)
+        ax.text(0.2, height, f"{name}: {share:.1%}", color=GREY, fontsize=SMALL, va=va)
     ax.set(xlim=(-0.1, LIMIT), ylim=(-LIMIT, LIMIT), xticks=[0, 1], yticks=[-1, 0, 1])
 
 

@@ -84,12 +84,12 @@ def draw_strips(ax: Axes, saes: pd.DataFrame, column: str, colors: dict[str, str
     ax.margins(y=0.12)
 
 
-def draw_intervals(ax: Axes, places: Iterable[float], summaries: list[Summary]) -> None:
+def draw_intervals(ax: Axes, places: Iterable[float], summaries: list[Summary], color: str = INK) -> None:
     """Whiskers where there is an interval: not for a single seed, and not where all seeds agree."""
     for place, (estimate, low, high, _) in zip(places, summaries, strict=True):
         if low < high:
             errors = [[estimate - low], [high - estimate]]
-            ax.errorbar(place, estimate, errors, fmt="none", color=INK, elinewidth=0.9, capsize=1.8, zorder=3)
+            ax.errorbar(place, estimate, errors, fmt="none", color=color, elinewidth=0.9, capsize=1.8, zorder=3)
 
 
 def summarise_seeds(values: pd.Series) -> Summary:

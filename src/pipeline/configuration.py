@@ -16,6 +16,7 @@ __all__ = [
     "ConfigurationError",
     "count_instances",
     "find_duplicate_keys",
+    "list_seeds",
     "load_configuration",
     "load_yaml",
     "source_of",
@@ -26,6 +27,13 @@ def source_of(sae: dict) -> str:
     """The name of the toy model or dictionary that an SAE's effective block takes its activations from."""
     [name] = [sae[key] for key in SOURCES if key in sae]
     return name
+
+
+def list_seeds(config: dict) -> dict[str, list[int]]:
+    """The seeds of every experiment of an effective configuration; an autoencoder sweep has those of its source."""
+    own = config["toy_models"] | config["finite_data"] | config["dictionaries"]
+    seeds = {name: [config["first_seed"] + i for i in range(block["seeds"])] for name, block in own.items()}
+    return seeds | {name: seeds[source_of(block)] for name, block in config["saes"].items()}
 
 
 def load_configuration(raw: Any, schema_path: str | Path, project_root: str | Path) -> dict:

@@ -4,6 +4,7 @@ The checks run on whatever the schema found sound, so that one mistake neither h
 value that was left out is judged by its default, and the line says so.
 """
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def check_toy_model(block: dict, unsound: set[tuple]) -> Findings:
     if features["anticorrelated_sets"] and features["probability_of"] == "feature" and p * size > 1:
         text = f"is up to {p}: allowed is up to 1 / set_size, 1 / {size}, for features of anticorrelated sets"
         yield path["feature_probability"], text
-    if p * factor > 1:
+    if single(single(p) * single(factor)) > 1:
         yield path["last_probability"], f"is up to {factor}: allowed is up to 1 / feature_probability, 1 / {p}"
     elif (factor != 1 or "last_probability" in sweep) and n_sets * size == model["n_features"]:
         yield path["last_probability"], f"is {factor}: allowed is 1 where the last feature belongs to a set"
@@ -125,6 +126,11 @@ def check_toy_model(block: dict, unsound: set[tuple]) -> Findings:
         where = ("sweep",) if "attack_size" in sweep else ("training",)
         allowed = f"allowed with the kinds {quote(LINEAR_HIDDEN)} alone, not with {model['kind']!r}"
         yield (*where, "attack_size"), f"is given: {allowed}"
+
+
+def single(value: float) -> float:
+    """The value in single precision, in which probabilities are kept."""
+    return struct.unpack("f", struct.pack("f", value))[0]
 
 
 def _ends(values: list | dict) -> list:
@@ -159,11 +165,13 @@ def check_figure(figure: dict, raw: dict, project_root: Path, sound: bool) -> Fi
         for index, name in enumerate(figure[section] or []):
             yield from check_name((section, Index(index)), name, section, raw)
     script, folder = figure["script"], project_root / "src" / "figures"
-    if script is not None and not (folder / f"{script}.py").is_file():
-        scripts = sorted(path.stem for path in folder.glob("[!_]*.py"))
+    scripts = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("[!_]*.py")}
+    if script is not None and script not in scripts:
         text = f"is {script!r}: allowed are scripts that exist, there is no src/figures/{script}.py"
-        yield ("script",), text + suggest(script, scripts)
-    elif script is not None and figure["film"] and "\ndef film(" not in (folder / f"{script}.py").read_text():
+        yield ("script",), text + suggest(script, sorted(name for name in scripts if "\ndef draw(" in scripts[name]))
+    elif script is not None and "\ndef draw(" not in scripts[script]:
+        yield ("script",), f"is {script!r}: allowed are scripts that draw, src/figures/{script}.py has no function draw"
+    elif script is not None and figure["film"] and "\ndef film(" not in scripts[script]:
         yield ("film",), f"is true: allowed is false, src/figures/{script}.py has no function film"
 
 

@@ -26,7 +26,16 @@ def draw_figure(draw: Callable[[dict[str, pd.DataFrame], dict[str, dict]], Figur
     run(step, files=["pdf", "png"], name=Path(draw.__code__.co_filename).stem)
 
 
+class Tables(dict):
+    """Tables by name; to ask for one of an experiment that the figure does not name is a mistake of its block."""
+
+    def __missing__(self, name: str) -> None:
+        raise ValueError(
+            f"needs the table {name!r}: allowed are figures that name an experiment with it, not {[*self]}"
+        )
+
+
 def read_tables(spec: dict) -> tuple[dict[str, pd.DataFrame], dict[str, dict]]:
     """What a figure is drawn from: see `draw` above."""
     experiments = {name: spec["experiments"][name] for name in spec["order"]}
-    return {name: load_tables(paths, name) for name, paths in list_reads(spec).items()}, experiments
+    return Tables({name: load_tables(paths, name) for name, paths in list_reads(spec).items()}), experiments

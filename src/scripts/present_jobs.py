@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from scripts.command_line import run
@@ -12,7 +13,7 @@ LOGS = Path("results/logs")
 
 
 def present_jobs(spec: dict, paper: str, page: str, templates: list[str]) -> None:
-    jobs = read_benchmarks(LOGS)
+    jobs = of_configuration(read_benchmarks(LOGS), spec["seeds"], spec["figures"])
     rules = jobs.groupby("rule").agg(
         jobs=("s", "size"), cpu_time=("cpu_time", "sum"), s=("s", "max"), max_rss=("max_rss", "max")
     )
@@ -49,6 +50,18 @@ def read_benchmarks(logs: Path) -> pd.DataFrame:
                 seen |= {"cpu_time": cost["cpu_s"], "max_rss": cost["peak_mib"]}
             rows.append({"rule": rule, "experiment": experiment, "seed": int(seed) if seed else float("nan")} | seen)
     return pd.DataFrame(rows, columns=["rule", "experiment", "seed", "s", "cpu_time", "max_rss"])
+
+
+def of_configuration(jobs: pd.DataFrame, seeds: dict[str, list[int]], figures: list[str]) -> pd.DataFrame:
+    """The rows of experiments, seeds and figures that there are: the logs of others stay where they were.
+
+    Args:
+        seeds: those of each experiment
+    """
+    there = {(name, seed) for name, own in seeds.items() for seed in own}
+    of_seed = [key in there for key in zip(jobs["experiment"], jobs["seed"], strict=True)]
+    of_others = jobs["seed"].isna() & jobs["experiment"].isin([*figures, ""])
+    return jobs[of_others | np.array(of_seed, dtype=bool)]
 
 
 def show(value: float) -> dict[str, str]:

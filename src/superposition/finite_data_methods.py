@@ -23,11 +23,16 @@ def describe_finite_data(config: dict) -> dict[str, list[dict]]:
                 "restarts": describe_values(block["restarts"])
                 + ("" if rules["shared"] or block["restarts"] == 1 else ", each with its own samples"),
                 "seeds": describe_values(block["seeds"]),
-                "training": describe_training(training, sweep),
+                "training": describe_training(training, sweep) + describe_start(block["model"]),
                 "held_out": describe_values(block["evaluation"]["n_samples"]),
             }
         )
     return {"finite_data": rows}
+
+
+def describe_start(model: dict) -> str:
+    xavier = model["init_std"] == "xavier"
+    return "" if xavier else f", initial standard deviation {describe_values(model['init_std'])}"
 
 
 def describe_training(training: dict, sweep: dict) -> str:
