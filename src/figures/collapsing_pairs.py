@@ -57,8 +57,7 @@ def draw_counts(ax: Axes, counts: pd.DataFrame) -> None:
     share = shares["count"] / shares.groupby("feature_probability")["count"].transform("sum")
     colors = color_values(1 / shares["feature_probability"], SPARSITY, log=True)
     colors = colors.to_rgba(-np.log(shares["feature_probability"]))
-    bubbles = {"s": BUBBLE * share, "c": colors, "linewidths": 0, "zorder": 1, "clip_on": False}
-    ax.scatter(shares["feature_probability"], shares["n_collapsed"], **bubbles)
+    ax.scatter(shares["feature_probability"], shares["n_collapsed"], s=BUBBLE * share, c=colors, linewidths=0, zorder=1)
     best = counts[counts["lowest_loss"]].groupby(["feature_probability", "seed"])["n_collapsed"].first()
     rng = numpy_generator(0, "collapsing_pairs")
     summaries = {p: summarise(values.astype(float), rng=rng) for p, values in best.groupby("feature_probability")}

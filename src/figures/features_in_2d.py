@@ -95,7 +95,7 @@ def draw_features(ax: Axes, directions: np.ndarray, colors: np.ndarray) -> None:
     for index, ((x, y), color) in enumerate(zip(directions, colors, strict=True)):
         height = 3 + (len(directions) - index) / len(directions)
         ax.plot([0, x], [0, y], color=color, linewidth=1.7, zorder=height)
-        ax.plot([x], [y], "o", color=color, markersize=4.5, zorder=height)
+        ax.plot([x], [y], "o", color=color, markersize=4.5, zorder=height, clip_on=False)
 
 
 def stack(vectors: pd.Series) -> np.ndarray:
