@@ -128,6 +128,12 @@ def test_order_of_rows_does_not_matter():
     pd.testing.assert_frame_equal(judge(shuffled), judge(tables))
 
 
+def test_models_whose_alignment_is_undefined_do_not_count_as_unaligned():
+    tables = change("models", of(BIASED, best=False), basis_alignment=np.nan)(make_tables())
+    judged = judge(tables).set_index(["claim", "part"])
+    assert judged.loc[("T12-e", 2), "verdict"] == "not measured"
+
+
 def test_claims_without_their_experiments_are_not_measured():
     for missing in sorted({name for claim in CLAIMS for name in claim.experiments}):
         judged = judge(make_tables(), EXPERIMENTS - {missing})
