@@ -76,7 +76,7 @@ BREAKING = {
     ("T12-d", 0): change("neurons", f"{of(TEN, 0.35)} and neuron == 4 and seed == 0", W_in=shared(10, 4)),
     ("T12-e", 0): change("neurons", of(BIASED), bias=-0.1),
     ("T12-e", 1): change("neurons", of(BIASED), fraction_active=0.5),
-    ("T12-e", 2): change("models", of(BIASED, best=False), basis_alignment=0.99),
+    ("T12-e", 2): change("models", of(BIASED), basis_alignment=0.99),
     ("T13", 0): change("models", of(SIX), loss=2e-5),
     ("T13", 1): make_poly(f"{of(SIX)} and neuron == 5"),
     ("T13", 2): change("neurons", f"{of(SIX)} and neuron == 5", W_in=shared(3, 2)),
@@ -129,7 +129,7 @@ def test_order_of_rows_does_not_matter():
 
 
 def test_models_whose_alignment_is_undefined_do_not_count_as_unaligned():
-    tables = change("models", of(BIASED, best=False), basis_alignment=np.nan)(make_tables())
+    tables = change("models", of(BIASED), basis_alignment=np.nan)(make_tables())
     judged = judge(tables).set_index(["claim", "part"])
     assert judged.loc[("T12-e", 2), "verdict"] == "not measured"
 
