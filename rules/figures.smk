@@ -1,6 +1,6 @@
 # Figures: each is drawn by the module of its name (or of its `script`) in src/figures.
 #
-# Required: the tables of the experiments that the figure names.
+# Required: of the experiments that the figure names, the tables that its module has the names of.
 # Makes: results/figures/{figure}.pdf for the paper, .png for the screen; .gif, a film, where the figure has one.
 
 

@@ -21,6 +21,8 @@ from figures import (
     hidden_samples_in_2d,
     represented_features,
 )
+from pipeline.fingerprint import list_texts
+from scripts.draw_figure import read_tables
 from superposition import plotting
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,7 +68,8 @@ def draw(figure_id: str, tables: dict):
     module = importlib.import_module(f"figures.{figure.get('script', figure_id)}")
     kinds = {"toy_models": "experiment", "saes": "sae", "finite_data": "experiment"}
     keys = {column for kind, column in kinds.items() if figure.get(kind)}
-    chosen = {table: frame[frame.iloc[:, 0].isin(names)] for table, frame in tables.items() if frame.columns[0] in keys}
+    read = {name: tables[name] for name in tables if name in list_texts(module.__name__, ROOT / "src")}
+    chosen = {table: frame[frame.iloc[:, 0].isin(names)] for table, frame in read.items() if frame.columns[0] in keys}
     return module.draw(chosen, {name: EXPERIMENTS[name] for name in names})
 
 
@@ -151,6 +154,12 @@ def test_an_empty_panel_says_why(figure_id, case, note):
 def test_a_figure_that_needs_the_toy_model_asks_for_it(figure_id):
     with pytest.raises(ValueError, match="toy_models has to name base"):
         draw(figure_id, make_saes())
+
+
+def test_a_table_that_was_not_read_is_an_error_for_people():
+    tables, _ = read_tables({"reads": {}, "seeds": {}, "experiments": {}, "order": []})
+    with pytest.raises(ValueError, match="needs the table 'sets': allowed are"):
+        tables["sets"]
 
 
 def test_features_are_those_of_the_lowest_loss_at_the_lowest_seed(small):

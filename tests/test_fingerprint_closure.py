@@ -3,7 +3,7 @@
 import pytest
 from sources import FILES, write_sources
 
-from pipeline.fingerprint import FingerprintError, fingerprint, list_closure
+from pipeline.fingerprint import FingerprintError, fingerprint, list_closure, list_texts
 
 
 @pytest.fixture
@@ -14,6 +14,17 @@ def write(tmp_path_factory):
 
 def test_the_closure_is_what_is_imported_directly_or_not(write):
     assert list_closure("steps.fit", write(FILES)) == ["library", "library.deep", "library.helper", "steps.fit"]
+
+
+def test_texts_are_those_of_the_package(write):
+    files = {
+        "figures/bars.py": "from figures import shared\nfrom tools import other\nx = t['a'], f'{t}b', 'c d'\n",
+        "figures/shared.py": "NAMES = {'e': ('f',)}\n",
+        "figures/unused.py": "NAME = 'g'\n",
+        "tools/other.py": "NAME = 'h'\n",
+    }
+    root = write(files | {"figures/__init__.py": "", "tools/__init__.py": ""})
+    assert list_texts("figures.bars", root) == {"a", "b", "c d", "e", "f"}
 
 
 @pytest.mark.parametrize(

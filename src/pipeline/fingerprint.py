@@ -25,10 +25,11 @@ class FingerprintError(ValueError):
 
 
 class Source(NamedTuple):
-    """What is kept of a parsed source: the hash of its syntax tree, and the dotted names that it may import."""
+    """What is kept of a parsed source: the hash of its syntax tree, the dotted names that it may import, its texts."""
 
     digest: str
     imports: frozenset[str]
+    texts: frozenset[str]
 
 
 @functools.cache
@@ -45,6 +46,14 @@ def fingerprint(module: str, source_root: str | Path) -> str:
 def list_closure(module: str, source_root: str | Path) -> list[str]:
     """The sorted names of `module` and of all modules under `source_root` that it imports, directly or not."""
     return sorted(_closure(module, Path(source_root).resolve()))
+
+
+@functools.cache
+def list_texts(module: str, source_root: str | Path) -> frozenset[str]:
+    """Every text written out in `module`, or in a module of the same package that it imports, directly or not."""
+    package = module.rpartition(".")[0]
+    sources = _closure(module, Path(source_root).resolve()).items()
+    return frozenset().union(*(source.texts for name, source in sources if name.rpartition(".")[0] == package))
 
 
 @functools.cache
@@ -85,7 +94,8 @@ def _read_source(module: str, file: Path, root: Path) -> Source:
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise FingerprintError(f"{file}: cannot be read as Python ({error})") from error
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    return Source(hash_tree(tree), frozenset(_imported_names(tree, package, file, root)))
+    texts = frozenset(node.value for node in ast.walk(tree) if _is_text(node))
+    return Source(hash_tree(tree), frozenset(_imported_names(tree, package, file, root)), texts)
 
 
 def _imported_names(tree: ast.AST, package: str, file: Path, root: Path) -> Iterator[str]:

@@ -17,7 +17,8 @@ def draw_figure(draw: Callable[[dict[str, pd.DataFrame], dict[str, dict]], Figur
 
     Args:
         draw: (tables by name, each with the rows of all experiments and seeds; configuration blocks by experiment id,
-            in the order of the figure's own block)
+            in the order of the figure's own block). Of the tables, those are read whose names are written out in the
+            module of `draw` or in other modules of src/figures that it imports.
     """
 
     def step(spec: dict, pdf: str, png: str) -> None:
@@ -27,11 +28,12 @@ def draw_figure(draw: Callable[[dict[str, pd.DataFrame], dict[str, dict]], Figur
 
 
 class Tables(dict):
-    """Tables by name; to ask for one of an experiment that the figure does not name is a mistake of its block."""
+    """Tables by name; to ask for one that was not read is a mistake of the figure's block, or of its module."""
 
     def __missing__(self, name: str) -> None:
         raise ValueError(
-            f"needs the table {name!r}: allowed are figures that name an experiment with it, not {[*self]}"
+            f"needs the table {name!r}: allowed are {[*self]}, those that its module has the names of, of the"
+            " experiments that the figure names"
         )
 
 
