@@ -117,7 +117,7 @@ def draw_space(ax: Axes, directions: np.ndarray, sets: np.ndarray, azimuth: floa
     """Directions (features, 3) as lines from the origin, seen from far away; those of a set are joined."""
     ax.set_axis_off()
     ax.set_aspect("equal")
-    ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT))
+    ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), xticks=[], yticks=[])  # none show, all would be placed
     points, depths = project(directions, azimuth)
     ends = project(np.concatenate([np.eye(3), -np.eye(3)]), azimuth)[0]
     for begin, end in zip(ends[:3], ends[3:], strict=True):

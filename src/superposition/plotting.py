@@ -204,6 +204,7 @@ def arrange_panels(count: int, most_columns: int = 5) -> tuple[int, int]:
 def prepare_plane(ax: Axes, limit: float) -> None:
     """The plane of two hidden dimensions: no axes, the unit circle, the same scale in both directions."""
     ax.set_axis_off()
+    ax.set(xticks=[], yticks=[])  # none show, but all would be placed: a third of a film's time
     ax.set_aspect("equal")
     ax.set_xlim(-limit, limit)
     ax.set_ylim(-limit, limit)
