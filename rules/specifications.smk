@@ -15,10 +15,10 @@ from scripts.reads import list_reads
 LONGEST_SPECIFICATION = 120_000  # characters; Linux takes no argument, and no command of a shell, of more than 128 KiB
 
 
-def hash_code(module):
-    """The hash of a module and of all that it imports from the project."""
+def of_code(ask, module):
+    """What `ask` (`fingerprint`, `list_texts`) says of a module and of what it imports from the project."""
     try:
-        return fingerprint(module, SOURCE)
+        return ask(module, SOURCE)
     except FingerprintError as error:
         stop(error)
 
@@ -29,7 +29,7 @@ def specify(step, describe, tables=()):
 
     @signed
     def spec(wildcards):
-        described = {"step": step, "code": hash_code(f"scripts.{step}")} | describe(wildcards)
+        described = {"step": step, "code": of_code(fingerprint, f"scripts.{step}")} | describe(wildcards)
         parts = {key: write_json(value) for key, value in described.items()} | {"tables": schemas}
         text = "{" + ",".join(f'"{key}":{part}' for key, part in sorted(parts.items())) + "}"
         if len(text) > LONGEST_SPECIFICATION:
@@ -125,7 +125,7 @@ def describe_figure(wildcards):
     experiments |= {name: SAES[name] for name in figure["saes"]}
     experiments |= {name: FINITE_DATA[name] for name in figure["finite_data"]}
     experiments |= {name: DICTIONARIES[name] for name in figure["dictionaries"]}
-    drawing = {"drawing": hash_code(drawing_module(wildcards)), "experiments": experiments, "order": list(experiments)}
+    drawing = {"drawing": of_code(fingerprint, drawing_module(wildcards)), "experiments": experiments, "order": list(experiments)}
     return drawing | describe_reads_of_figure(wildcards)
 
 
@@ -161,7 +161,7 @@ def describe_reads(toy_models, saes, finite_data, dictionaries, only=None):
 
 def describe_reads_of_figure(wildcards):
     """Of its experiments, the tables whose names its module has: all of them would be three times as many files."""
-    named = list_texts(drawing_module(wildcards), SOURCE)
+    named = of_code(list_texts, drawing_module(wildcards))
     return describe_reads(*experiments_of(FIGURES[wildcards.figure]), only=named)
 
 
