@@ -2,8 +2,8 @@
 #
 # Required: nothing but the configuration, where training draws its own samples; training sets where they are finite.
 # Makes: results/models/{experiment}/{seed}.safetensors, the weights; .parquet beside it, the training history.
-# While a job runs: results/checkpoints/{experiment}/{seed}.safetensors, from which it goes on if
-# killed; no output, which Snakemake would delete then.
+# While a job runs: results/checkpoints/{experiment}/{seed}.safetensors, from which it goes on if killed;
+# no output, which Snakemake would delete then.
 
 
 rule train_toy_models:

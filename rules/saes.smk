@@ -3,8 +3,8 @@
 # Required: the weights and held-out samples (which decide between its restarts) of the toy model that the sweep names; or
 # the synthetic dictionary that it names, which lies in one file with its held-out samples.
 # Makes: results/saes/{sae}/{seed}.safetensors, the weights; .parquet beside it, the history with snapshots.
-# While a job runs: results/checkpoints/{sae}/{seed}.safetensors, from which it goes on if
-# killed; no output, which Snakemake would delete then.
+# While a job runs: results/checkpoints/{sae}/{seed}.safetensors, from which it goes on if killed;
+# no output, which Snakemake would delete then.
 
 
 rule fit_saes:

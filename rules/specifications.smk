@@ -125,7 +125,11 @@ def describe_figure(wildcards):
     experiments |= {name: SAES[name] for name in figure["saes"]}
     experiments |= {name: FINITE_DATA[name] for name in figure["finite_data"]}
     experiments |= {name: DICTIONARIES[name] for name in figure["dictionaries"]}
-    drawing = {"drawing": of_code(fingerprint, drawing_module(wildcards)), "experiments": experiments, "order": list(experiments)}
+    drawing = {
+        "drawing": of_code(fingerprint, drawing_module(wildcards)),
+        "experiments": experiments,
+        "order": list(experiments),
+    }
     return drawing | describe_reads_of_figure(wildcards)
 
 
@@ -138,8 +142,8 @@ def experiments_of(figure):
     return [figure[section] for section in ("toy_models", "saes", "finite_data", "dictionaries")]
 
 
-def describe_reads(toy_models, saes, finite_data, dictionaries, only=None):
-    """What a step reads of the measured tables, as patterns: the files of many seeds would make too long a command."""
+def describe_reads(toy_models, saes, finite_data, dictionaries, only):
+    """The measured tables in `only`, as patterns: the files of many seeds would make too long a command."""
     reads = {}
     for tables, names in (
         (TOY_MODEL_TABLES, toy_models),
@@ -148,7 +152,7 @@ def describe_reads(toy_models, saes, finite_data, dictionaries, only=None):
         (DICTIONARY_TABLES, dictionaries),
     ):
         for table in tables if names else ():
-            if only is None or table in only:
+            if table in only:
                 path = re.sub("{(experiment|sae|finite_data|dictionary)}", "{name}", TABLES[table]["path"])
                 reads[table] = {"path": path, "names": list(names)}
     return {
@@ -162,7 +166,7 @@ def describe_reads(toy_models, saes, finite_data, dictionaries, only=None):
 def describe_reads_of_figure(wildcards):
     """Of its experiments, the tables whose names its module has: all of them would be three times as many files."""
     named = of_code(list_texts, drawing_module(wildcards))
-    return describe_reads(*experiments_of(FIGURES[wildcards.figure]), only=named)
+    return describe_reads(*experiments_of(FIGURES[wildcards.figure]), named)
 
 
 def tables_of_figure(wildcards):

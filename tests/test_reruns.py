@@ -80,6 +80,12 @@ def test_a_figure_script_redraws_every_figure_that_it_draws(finished):
     assert "represented_features" not in plan["draw_figure"]
 
 
+def test_a_figure_depends_on_the_tables_that_its_module_names_alone(finished):
+    table = finished.results / "metrics/hidden_samples/five_in_two/0.parquet"
+    table.write_bytes(table.read_bytes() + b"edited")
+    assert finished.plan() == {"draw_figure": {"hidden_samples_in_2d"}} | PAPER
+
+
 def test_comments_docstrings_and_layout_rerun_nothing(finished):
     for path in finished.files("src/**/*.py"):
         relative = str(path.relative_to(finished.root))

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from figures.sets_in_2d import color_sets
 from scripts.draw_film import draw_figure_or_film
-from superposition.plotting import FAINT, GREY, INK, SMALL, make_figure, set_title, style, write_note
+from superposition.plotting import FAINT, GREY, INK, SMALL, make_figure, prepare_square, set_title, style, write_note
 from superposition.trajectories import plateaus_of
 
 N_PANELS = 6
@@ -115,9 +115,7 @@ def draw_experiment(part: SubFigure, title: str, rows: pd.DataFrame, sets: np.nd
 
 def draw_space(ax: Axes, directions: np.ndarray, sets: np.ndarray, azimuth: float) -> None:
     """Directions (features, 3) as lines from the origin, seen from far away; those of a set are joined."""
-    ax.set_axis_off()
-    ax.set_aspect("equal")
-    ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), xticks=[], yticks=[])  # none show, all would be placed
+    prepare_square(ax, LIMIT)
     points, depths = project(directions, azimuth)
     ends = project(np.concatenate([np.eye(3), -np.eye(3)]), azimuth)[0]
     for begin, end in zip(ends[:3], ends[3:], strict=True):

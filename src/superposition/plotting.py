@@ -201,13 +201,15 @@ def arrange_panels(count: int, most_columns: int = 5) -> tuple[int, int]:
     return rows, -(-count // rows)
 
 
+def prepare_square(ax: Axes, limit: float) -> None:
+    """From -limit to limit both ways. No axes, and no ticks: unseen ones are placed, too, a third of a film's time."""
+    ax.set_axis_off()
+    ax.set(aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[])
+
+
 def prepare_plane(ax: Axes, limit: float) -> None:
     """The plane of two hidden dimensions: no axes, the unit circle, the same scale in both directions."""
-    ax.set_axis_off()
-    ax.set(xticks=[], yticks=[])  # none show, but all would be placed: a third of a film's time
-    ax.set_aspect("equal")
-    ax.set_xlim(-limit, limit)
-    ax.set_ylim(-limit, limit)
+    prepare_square(ax, limit)
     ax.add_patch(Circle((0, 0), 1, fill=False, edgecolor=FAINT, linewidth=0.6, linestyle=DASHES, zorder=0))
 
 
