@@ -128,6 +128,12 @@ def test_every_figure_survives_data_that_leave_little_to_draw(figure_id, case):
     assert re.search(r"From few to many|From dense to sparse|Sparse features|Left dead|Two penalties", text_of(figure))
 
 
+def test_features_and_points_of_a_sweep_are_counted_from_one():
+    importance, probability = draw("importance_and_probability", SCARCE["one of everything"]).axes
+    assert [bar.get_center()[0] for bar in importance.patches] == [1, 2, 3, 4, 5]
+    assert list(probability.lines[0].get_xdata()) == [1]
+
+
 @pytest.mark.parametrize(
     ("figure_id", "case", "note"),
     [

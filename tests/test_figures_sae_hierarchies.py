@@ -32,6 +32,18 @@ def test_cosines_are_written_or_their_absence_is(kept, note):
     assert written.count(note) == (10 if kept else 1)  # the diagonals of decoder and encoder
 
 
+def test_every_cosine_is_written_on_its_cell():
+    figure = cosine_heatmaps.draw(make_saes(names=("swept",)), TITLES)
+    ax = figure.axes[0]
+    [image] = ax.images
+    cosines = image.get_array()
+    rows, columns = cosines.shape
+    assert image.get_extent() == [0.5, columns + 0.5, rows + 0.5, 0.5]  # counted from one
+    written = {text.get_position(): float(text.get_text().replace("\N{MINUS SIGN}", "-")) for text in ax.texts}
+    cells = {(column + 1, row + 1): cosines[row, column] for row, column in np.ndindex(rows, columns)}
+    assert written == pytest.approx(cells, abs=0.006)
+
+
 def test_features_and_sums_are_the_declared_ones():
     directions = {"directions": {"vectors": [[1, 0], [-1, 0], [0, 1], [0, -1]]}}
     figure = composed_features.draw(make_saes(names=("swept",)), TITLES | {"data": directions})

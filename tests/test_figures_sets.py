@@ -94,11 +94,12 @@ def test_samples_without_any_feature_say_so():
 
 def test_products_of_directions_and_frames_of_sets(pairs):
     figure = finish(local_bases.draw(pairs, {"pairs": BLOCK}))
-    image = figure.axes[0].images[0].get_array()
-    # A pentagon of unit directions
-    np.testing.assert_allclose(image, np.cos(np.subtract.outer(range(5), range(5)) * 2 * np.pi / 5), atol=1e-6)
+    [image] = figure.axes[0].images
+    pentagon = np.cos(np.subtract.outer(range(5), range(5)) * 2 * np.pi / 5)  # of unit directions
+    np.testing.assert_allclose(image.get_array(), pentagon, atol=1e-6)
     frames = [(p.get_xy(), p.get_width()) for p in figure.axes[0].patches if isinstance(p, Rectangle)]
-    assert frames == [((-0.5, -0.5), 2), ((1.5, 1.5), 2)]
+    assert frames == [((0.5, 0.5), 2), ((2.5, 2.5), 2)]  # of features 1 and 2, and of 3 and 4
+    assert image.get_extent() == [0.5, 5.5, 5.5, 0.5]
 
 
 def test_collapsed_pairs_are_counted_per_model(pairs):

@@ -48,5 +48,5 @@ ALLOWED = (
     ("sae_benchmarks", "F1", "theory", ()),
     ("sae_hierarchies", "L1", "theory", ()),
     ("sae_hierarchies", "feature 1", "theory", ()),
-    ("sae_hierarchies", "feature 0", "theory", ()),
+    ("sae_hierarchies", "feature 2", "theory", ()),
 )

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from figures.benchmark_elements import AS_TRAINED
 from scripts.draw_figure import draw_figure
-from superposition.plotting import GREY, INK, SMALL, color_sweeps, make_figure, style, write_note
+from superposition.plotting import GREY, INK, SMALL, color_sweeps, count_from_one, make_figure, style, write_note
 
 COSINES = ScalarMappable(Normalize(-1, 1), sns.color_palette("vlag", as_cmap=True))
 MOST_WRITTEN = 8  # features up to which every cell has its number
@@ -58,12 +58,13 @@ def draw_cosines(ax: Axes, latents: pd.DataFrame, side: str) -> None:
         write_note(ax, "too many features")
         return
     cosines = np.stack(cosines)
-    ax.imshow(cosines, cmap=COSINES.cmap, norm=COSINES.norm, interpolation="nearest", aspect="auto")
+    place = {"aspect": "auto", "extent": count_from_one(*cosines.shape)}
+    ax.imshow(cosines, cmap=COSINES.cmap, norm=COSINES.norm, interpolation="nearest", **place)
     if cosines.shape[1] <= MOST_WRITTEN:
         for (row, column), value in np.ndenumerate(cosines):
             dark = abs(value) > 0.7
             text = {"ha": "center", "va": "center", "fontsize": SMALL, "color": "white" if dark else INK}
-            ax.text(column, row, f"{round(float(value), 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}"), **text)
+            ax.text(column + 1, row + 1, f"{round(float(value), 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}"), **text)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     ax.spines[:].set_visible(False)

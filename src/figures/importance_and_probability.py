@@ -28,11 +28,17 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         figure = make_figure(height=2.0)
         left, right = figure.subplots(1, 2)
         set_title(figure, title_of(experiments))
-        draw_importance(left, features.groupby("feature")["importance"].first())
-        draw_probability(right, features.groupby("point")["feature_probability"].first())
+        draw_importance(left, list_values(features, "feature", "importance"))
+        draw_probability(right, list_values(features, "point", "feature_probability"))
         for ax in (left, right):
             ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         return figure
+
+
+def list_values(features: pd.DataFrame, index: str, column: str) -> pd.Series:
+    """The values of a column, counted from one."""
+    values = features.groupby(index)[column].first()
+    return values.set_axis(values.index + 1)
 
 
 def draw_importance(ax: Axes, importance: pd.Series) -> None:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MultipleLocator
 
 from figures.features_in_2d import choose_models, stack
 from scripts.draw_figure import draw_figure
-from superposition.plotting import INK, TEXT_WIDTH, make_figure, split_rows, style
+from superposition.plotting import INK, TEXT_WIDTH, count_from_one, make_figure, split_rows, style
 
 PRODUCT = ScalarMappable(Normalize(-1, 1), sns.color_palette("vlag", as_cmap=True))
 MOST_COLUMNS = 3
@@ -40,11 +40,13 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
 
 def draw_products(ax: Axes, directions: np.ndarray, sets: np.ndarray) -> None:
     """Directions (features, n_hidden); a frame around every set."""
-    ax.imshow(directions @ directions.T, cmap=PRODUCT.cmap, norm=PRODUCT.norm, interpolation="nearest")
+    products = directions @ directions.T
+    place = {"interpolation": "nearest", "extent": count_from_one(*products.shape)}
+    ax.imshow(products, cmap=PRODUCT.cmap, norm=PRODUCT.norm, **place)
     for number in np.unique(sets[sets >= 0]):
         first, last = np.flatnonzero(sets == number)[[0, -1]]
         size = last - first + 1
-        ax.add_patch(Rectangle((first - 0.5, first - 0.5), size, size, fill=False, edgecolor=INK, linewidth=0.7))
+        ax.add_patch(Rectangle((first + 0.5, first + 0.5), size, size, fill=False, edgecolor=INK, linewidth=0.7))
     ax.set_xlabel("feature $j$")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MultipleLocator(5))

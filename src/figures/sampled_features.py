@@ -10,6 +10,7 @@ from scripts.draw_figure import draw_figure
 from superposition.plotting import (
     FAINT,
     add_colorbar,
+    count_from_one,
     format_probability,
     make_figure,
     set_title,
@@ -36,9 +37,10 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
                 continue
             x = np.stack(rows["x"].to_list()).astype(float)
             ax.set_title(f"{block['title']}, {format_probability(rows['feature_probability'].iloc[0])}")
-            image = ax.imshow(np.ma.masked_equal(x.T, 0), cmap=MAGNITUDE, vmin=0, vmax=1, aspect="auto", zorder=1)
+            shown = {"vmin": 0, "vmax": 1, "aspect": "auto", "extent": count_from_one(*x.T.shape), "zorder": 1}
+            image = ax.imshow(np.ma.masked_equal(x.T, 0), cmap=MAGNITUDE, **shown)
             for edge in range(1, x.shape[1]):
-                ax.axhline(edge - 0.5, color=FAINT, linewidth=0.6, zorder=2)
+                ax.axhline(edge + 0.5, color=FAINT, linewidth=0.6, zorder=2)
             ax.set(ylabel="feature $i$", xlabel="sample" if ax is axes[-1] else "")
             ax.yaxis.set_major_locator(MultipleLocator(1))
             ax.tick_params(length=0)

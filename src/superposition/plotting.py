@@ -201,6 +201,11 @@ def arrange_panels(count: int, most_columns: int = 5) -> tuple[int, int]:
     return rows, -(-count // rows)
 
 
+def count_from_one(rows: int, columns: int) -> tuple[float, float, float, float]:
+    """The extent of an image whose first row and column are number 1, as people count features."""
+    return 0.5, columns + 0.5, rows + 0.5, 0.5
+
+
 def prepare_square(ax: Axes, limit: float) -> None:
     """From -limit to limit both ways. No axes, and no ticks: unseen ones are placed, too, a third of a film's time."""
     ax.set_axis_off()
