@@ -78,14 +78,17 @@ class Project:
         run = self.snakemake(*arguments, variables=variables)
         assert run.returncode == 0, run.stdout + run.stderr
 
-    def plan(self) -> Plan:
-        """The jobs that a run would start now."""
+    def summarise(self) -> list[dict[str, str]]:
+        """Every file of the workflow: which rule makes it, and what a run would do with it now."""
         run = self.snakemake("--summary")
         assert run.returncode == 0, run.stdout + run.stderr
         header, *rows = (line.split("\t") for line in run.stdout.splitlines())
+        return [dict(zip(header, row, strict=True)) for row in rows]
+
+    def plan(self) -> Plan:
+        """The jobs that a run would start now."""
         plan: Plan = {}
-        for row in rows:
-            file = dict(zip(header, row, strict=True))
+        for file in self.summarise():
             if file["plan"] != "no update":
                 plan.setdefault(file["rule"], set()).add(name_job(file["output_file"]))
         return plan
