@@ -59,14 +59,15 @@ check: .venv/installed
 	snakefmt --check Snakefile rules
 	snakemake --lint
 
+# Python compiles a module when it is first imported; all of them at once would double the time of the installation.
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python 3.11 to 3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}: name another with PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --requirement requirements.lock
 	@touch $@
 
 .venv/cluster: .venv/installed requirements-cluster.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-cluster.lock
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements.lock -r requirements-cluster.lock
 	@touch $@
 
 clean:
