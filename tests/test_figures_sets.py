@@ -82,6 +82,7 @@ def test_samples_are_those_of_the_densest_point(pairs):
     [image] = figure.axes[0].images
     assert figure.axes[0].get_title(loc="left") == "Features that come in sets, $p$ = 1"
     np.testing.assert_array_equal(image.get_array().filled(0), 0.5 * np.eye(5)[:, :4])  # features x samples
+    assert image.get_extent() == [0.5, 4.5, 5.5, 0.5]  # both are counted from one
     assert image.get_array().mask.sum() == 16  # what is absent stays white
 
 
