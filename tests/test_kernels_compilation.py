@@ -7,9 +7,15 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
+import pytest
+from numba import types
+from numba.core.caching import IndexDataCacheFile
 
 from superposition.kernels import compilation
 from superposition.kernels.compilation import FASTMATH, cache_folder, call, jit
@@ -107,6 +113,55 @@ def test_the_process_that_finds_nothing_compiled_computes_the_same_bits(tmp_path
         digests.append(run.stdout)
     assert digests[0] == digests[1]
     assert len(digests[0].strip()) == 64
+
+
+def test_what_is_compiled_at_the_same_time_is_kept_under_names_of_its_own(monkeypatch, tmp_path):
+    look = IndexDataCacheFile._load_index
+
+    def look_slowly(file):
+        seen = look(file)
+        time.sleep(0.3)
+        return seen
+
+    files = [IndexDataCacheFile(str(tmp_path), "function", "stamp") for _ in range(2)]
+    with monkeypatch.context() as patch, ThreadPoolExecutor() as processes:
+        patch.setattr(IndexDataCacheFile, "_load_index", look_slowly)
+        list(processes.map(IndexDataCacheFile.save, files, ("int", "float"), ("of int", "of float")))
+    assert [files[0].load(key) for key in ("int", "float")] == ["of int", "of float"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_nobody_waits_for_what_it_does_not_need(monkeypatch, tmp_path, kept):
+    """While a kernel is compiled, others may be, and all is there that is kept, be it of the same kernel."""
+    monkeypatch.setattr(compilation.numba.config, "CACHE_DIR", str(tmp_path))
+    compile_elsewhere, begun, go_on = compilation._compile_elsewhere, Event(), Event()
+
+    @jit
+    def double(value):
+        return 2 * value
+
+    @jit
+    def halve(value):
+        return value / 2
+
+    def compile_slowly(kernel, signature):
+        if signature == (types.float64,):
+            begun.set()
+            assert go_on.wait(60)
+        compile_elsewhere(kernel, signature)
+
+    if kept:
+        compile_elsewhere(double, (types.int64,))
+    monkeypatch.setattr(compilation, "_compile_elsewhere", compile_slowly)
+    with ThreadPoolExecutor() as jobs:
+        slow = jobs.submit(call, double if kept else halve, 3.0)
+        assert begun.wait(60)
+        try:
+            assert jobs.submit(call, double, 3).result(timeout=20) == 6
+            assert not slow.done()
+        finally:
+            go_on.set()
+    assert slow.result() == (6 if kept else 1.5)
 
 
 def test_where_nothing_can_be_locked_each_job_compiles_for_itself(monkeypatch):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numba
 from filelock import FileLock
-from numba.core.caching import UserProvidedCacheLocator
+from numba.core.caching import IndexDataCacheFile, UserProvidedCacheLocator
 
 # Sums may be reordered and fused, which vectorises them. "nnan" and "ninf" stay out: with them the compiler may assume
 # that nothing ever diverges, and remove the very comparisons that carry a NaN to the loss.
@@ -63,21 +63,42 @@ jit = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy",
 jit_inlined = functools.partial(jit, forceinline=True)
 
 
+@contextlib.contextmanager
+def _alone(name: str):
+    """One process at a time, where there are locks."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, NotImplementedError):
+            stack.enter_context(FileLock(Path(numba.config.CACHE_DIR) / f"{name}.lock"))
+        yield
+
+
+def _save_alone(file, key, data, save=IndexDataCacheFile.save) -> None:
+    """Numba reads an index, chooses a name that is not in it, and writes both: of two processes that did so at once,
+    one would find the other's machine code under its own name."""
+    with _alone("saving"):
+        save(file, key, data)
+
+
+IndexDataCacheFile.save = _save_alone
+
+
 def call(kernel, *arguments):
     """kernel(*arguments), by machine code from the cache even where nothing is in it yet.
 
     The process that compiles a function has its callees in memory twice, compiled by themselves and as part of it, and
     runs the former; processes that load it from the cache run the latter, whose sums may be added up in another order.
-    So another process compiles. One at a time: jobs that start together wait for the first instead of each doing it.
+    So another process compiles. Each kernel once: jobs that start together wait for the first that needs it.
     """
     signature = tuple(map(kernel.typeof_pyval, arguments))
-    if signature not in kernel.overloads and hasattr(os, "fork"):
-        with contextlib.ExitStack() as stack:
-            with contextlib.suppress(OSError, NotImplementedError):  # no locks here: each job compiles for itself
-                stack.enter_context(FileLock(Path(numba.config.CACHE_DIR) / "compiling.lock"))
-            if kernel._cache.load_overload(signature, kernel.targetctx) is None:
+    if signature not in kernel.overloads and hasattr(os, "fork") and not _is_kept(kernel, signature):
+        with _alone(f"compiling {kernel.py_func.__module__}.{kernel.py_func.__qualname__}"):
+            if not _is_kept(kernel, signature):
                 _compile_elsewhere(kernel, signature)
     return kernel(*arguments)
+
+
+def _is_kept(kernel, signature: tuple) -> bool:
+    return kernel._cache.load_overload(signature, kernel.targetctx) is not None
 
 
 def _compile_elsewhere(kernel, signature: tuple) -> None:
