@@ -18,14 +18,13 @@ of its own, for
 import numpy as np
 
 from superposition.kernels.compilation import jit
+from superposition.kernels.crossing import AT_ONCE, add_crossing
 from superposition.kernels.plane import add_crossing_in_plane, add_linear_in_plane, square_in_plane
 from superposition.kernels.point_tiles import PLANE_POINTS, count_tiles, enclose, halve, points_of_tile
 from superposition.kernels.products import add_outer_product, multiply
-from superposition.kernels.tiles import TILE, empty_tile, is_positive, start_of
+from superposition.kernels.tiles import TILE, empty_tile, start_of
 
-# Where more than MOST of a chunk of features cross, all of them meet the points, AT_ONCE at a time, which keeps their
-# pre-activations in the cache (measured).
-MOST, AT_ONCE = 0.75, 16
+MOST = 0.75  # where more of a chunk of features cross, all of them meet the points (measured)
 GROUP, FEW = 16, 4  # most tiles in a group; up to how many are no group, for it would cost more than it saves
 
 
@@ -73,7 +72,7 @@ def add_linear(theta, n_features, u, box, S, gradient, grad_h, Q, crossing, rows
             z[lane] = linear
         if n_crossing - before > MOST * lanes:
             n_crossing = before
-            add_crossing(u, grad_h, lanes, rows, zeros)
+            add_crossing(u, grad_h, lanes, chunk, change, z)
         elif n_linear > 0:
             for k in range(size):
                 row = start_of(k)
@@ -88,26 +87,6 @@ def add_linear(theta, n_features, u, box, S, gradient, grad_h, Q, crossing, rows
             for lane in range(np.uintp(lanes)):
                 gradient[k, begin + lane] += change[row + lane]
     return n_crossing
-
-
-@jit
-def add_crossing(u, grad_h, lanes, rows, zeros):
-    """Add one chunk of features, point by point: to grad_h, and as rows[2] = sum_t relu(z_t) u_t."""
-    chunk, part, change, z = rows
-    size = u.shape[1]
-    for first in range(0, len(u), AT_ONCE):
-        end = min(first + AT_ONCE, len(u))
-        multiply(u[first:end], chunk, zeros, z, lanes)
-        for t in range(end - first):
-            row = start_of(t)
-            for lane in range(np.uintp(lanes)):
-                z[row + lane] *= is_positive(z[row + lane])
-        add_outer_product(chunk, z, grad_h[first:end].T, lanes)
-        multiply(u[first:end].T, z, zeros, part if first else change, lanes)
-        for k in range(size if first else 0):
-            row = start_of(k)
-            for lane in range(np.uintp(lanes)):
-                change[row + lane] += part[row + lane]
 
 
 @jit
@@ -157,7 +136,7 @@ def scatter(change, features, gradient):
 def add_tile(theta, n_features, u, gradient, grad_h, box, squares, crossing, rows, zeros):
     """Add what the first n_features of theta contribute on a tile of points; see add_dense_part and workspace."""
     Q = squares[1]
-    chunk, _, change, _ = rows
+    chunk, _, change, z = rows
     n_crossing = split_off_linear(theta, n_features, u, gradient, grad_h, box, squares, crossing, rows, zeros)
     for begin in range(0, n_crossing, TILE):
         features = crossing[begin : min(begin + TILE, n_crossing)]
@@ -165,7 +144,7 @@ def add_tile(theta, n_features, u, gradient, grad_h, box, squares, crossing, row
         if len(theta) == 3:
             add_crossing_in_plane(u, grad_h, len(features), chunk, change)
         else:
-            add_crossing(u, grad_h, len(features), rows, zeros)
+            add_crossing(u, grad_h, len(features), chunk, change, z)
         scatter(change, features, gradient)
     add_products(u, Q, grad_h)
 

@@ -6,7 +6,7 @@ from superposition.kernels.compilation import jit
 
 # Points in a tile, in the plane and in more dimensions: with fewer, more features miss the box around them, but each
 # feature that does not is shared by fewer points (measured).
-PLANE_POINTS, POINTS = 64, 128
+PLANE_POINTS, POINTS = 64, 256
 
 
 @jit

@@ -6,6 +6,7 @@ Points come as in `SparseSamples`, arranged in the order in which they are visit
 import numpy as np
 
 from superposition.kernels.compilation import jit
+from superposition.kernels.vectors import WIDTH, load, multiply_add, spread, store, total
 
 
 @jit
@@ -29,26 +30,31 @@ def arrange(values, features, offsets, order, arranged):
 
 @jit
 def to_columns(theta):
-    """(n_features, n_hidden + 1): a non-zero needs all of its feature's column, so columns are laid side by side."""
+    """(n_features, a multiple of WIDTH), flat: a non-zero needs all of its column, so columns are laid side by
+    side, each followed by zeros; and that multiple."""
     size, n_features = theta.shape
-    columns = np.empty((n_features, size), np.float32)
+    width = -(-size // WIDTH) * WIDTH
+    columns = np.zeros(n_features * width, np.float32)
     for k in range(size):
         for i in range(n_features):
-            columns[i, k] = theta[k, i]
-    return columns
+            columns[i * width + k] = theta[k, i]
+    return columns, width
 
 
 @jit
 def encode(theta, values, features, offsets, u):
     """u[t] = (W x_t, 1)"""
-    columns, n_hidden = to_columns(theta), len(theta) - 1
+    (columns, width), n_hidden = to_columns(theta), len(theta) - 1
+    h = np.empty(width, np.float32)
     for t in range(len(u)):
-        u[t, :n_hidden] = 0
-        u[t, n_hidden] = 1
+        h[:] = 0
         for j in range(offsets[t], offsets[t + 1]):
-            i, x = np.uintp(features[j]), values[j]
-            for k in range(n_hidden):
-                u[t, k] += x * columns[i, k]
+            column, x = features[j] * width, spread(values[j])
+            for k in range(0, width, WIDTH):
+                store(h, k, multiply_add(x, load(columns, column + k), load(h, k)))
+        for k in range(n_hidden):
+            u[t, k] = h[k]
+        u[t, n_hidden] = 1
 
 
 @jit
@@ -63,32 +69,35 @@ def add_data_terms(theta, values, features, offsets, u, gradient, grad_h, active
     """
     size, n_features = theta.shape
     n_hidden = size - 1
-    columns, changes = to_columns(theta), np.zeros((n_features, size), np.float32)
-    h, flow = np.empty(size, np.float32), np.empty(size, np.float32)
-    loss = 0.0
+    columns, width = to_columns(theta)
+    changes, loss = np.zeros(n_features * width, np.float32), 0.0
+    h, flow, zero = np.zeros(width, np.float32), np.zeros(width, np.float32), spread(np.float32(0))
     for t in range(len(u)):
         begin = offsets[t]
         count = offsets[t + 1] - begin
         own = np.float32(0)
-        h[:] = u[t]
-        flow[:n_hidden] = grad_h[t]
-        flow[n_hidden] = 0
+        for k in range(size):
+            h[k] = u[t, k]
+        for k in range(n_hidden):
+            flow[k] = grad_h[t, k]
         for j in range(count):
-            i, x = np.uintp(features[begin + j]), values[begin + j]
-            z = np.float32(0)
-            for k in range(size):
-                z += columns[i, k] * h[k]
+            column, x, z_lanes = features[begin + j] * width, values[begin + j], zero
+            for k in range(0, width, WIDTH):
+                z_lanes = multiply_add(load(columns, column + k), load(h, k), z_lanes)
+            z = total(z_lanes)
             x_active = np.float32(0) if z <= 0 else x
             own += x * x - np.float32(2) * x_active * z
-            for k in range(n_hidden):
-                flow[k] -= x_active * columns[i, k]
+            for k in range(0, width, WIDTH):
+                store(flow, k, multiply_add(spread(-x_active), load(columns, column + k), load(flow, k)))
             active[j] = x_active
+        flow[n_hidden] = 0  # of a column, its last is b
         for j in range(count):
-            i, x, x_active = np.uintp(features[begin + j]), values[begin + j], active[j]
-            for k in range(size):
-                changes[i, k] += x * flow[k] - x_active * h[k]
+            column, x, x_active = features[begin + j] * width, spread(values[begin + j]), spread(-active[j])
+            for k in range(column, column + width, WIDTH):
+                change = multiply_add(x, load(flow, k - column), load(changes, k))
+                store(changes, k, multiply_add(x_active, load(h, k - column), change))
         loss += own
     for k in range(size):
         for i in range(n_features):
-            gradient[k, i] += changes[i, k]
+            gradient[k, i] += changes[i * width + k]
     return loss
