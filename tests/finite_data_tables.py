@@ -49,8 +49,9 @@ def make_finite_models(seeds=(0, 1, 2)):
     for seed, (name, swept) in product(seeds, (("longer_training", "steps"), ("stronger_decay", "weight_decay"))):
         for index, value in enumerate(FINITE_DATA[name]["sweep"][swept]):
             for size in sizes_of(name):
-                height = 1.1 + 0.1 * index if swept == "steps" else 1.3 - 0.15 * index
+                height = 1.1 + 0.1 * index if swept == "steps" else 1.15 - 0.15 * index
                 row = {"n_samples": size, "n_hidden": 4, "test_loss": height if size == 100 else 1.0, swept: value}
+                row = {"steps": 15_000, "weight_decay": 0.01} | row
                 rows.append({"experiment": name, "seed": seed, "restart": 0} | row)
     rows.append(rows[0] | {"experiment": "decoy", "train_loss": 9.0, "test_loss": 9.0})
     for instance, row in enumerate(rows):

@@ -110,7 +110,7 @@ def test_a_grid_spread_over_experiments_is_judged_as_one(name, column):
     own = models["experiment"] == name
     smallest = models.loc[own, column].min()
     parts = [name if value == smallest else f"{name}_{value}" for value in models.loc[own, column]]
-    assert len(set(parts)) > 2
+    assert len(set(parts)) > 1
     spread = models.assign(experiment=models["experiment"].mask(own, pd.Series(parts, models.index[own])))
     claims = [claim for claim in CLAIMS if claim.experiments == (name,)]
 

@@ -16,13 +16,21 @@ def draw(tables: dict[str, pd.DataFrame], experiments: dict[str, dict]) -> Figur
         figure = make_figure(height=2.6)
         axes = figure.subplots(1, len(experiments), squeeze=False, sharey=True)[0]
         for ax, (name, block) in zip(axes, experiments.items(), strict=True):
-            models = tables["finite_models"]
-            draw_sweep(ax, models[(models["experiment"] == name) & models["lowest_training_loss"]])
+            draw_sweep(ax, select(tables["finite_models"], name))
             ax.set_title(wrap(block["title"]) if len(experiments) == 1 else block["title"].partition(",")[0])
         axes[0].set_ylabel("test loss")
         for ax in axes:
             format_excess(ax)
         return figure
+
+
+def select(models: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The best fits of an experiment and, where it sweeps the decay, those of the others with as many steps, which
+    may have the usual decay."""
+    own = models["experiment"] == name
+    if models.loc[own, "weight_decay"].nunique() > 1:
+        own |= models["steps"].isin(models.loc[own, "steps"])
+    return models[own & models["lowest_training_loss"]]
 
 
 def draw_sweep(ax: Axes, models: pd.DataFrame) -> None:
