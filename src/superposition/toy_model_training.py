@@ -64,11 +64,11 @@ def train_toy_models(
     if recorder.resume(kept):
         snapshots.resume(kept)
         batches.set_state(kept["generator"])
-    if training["engine"] == "auto" and kernels.supports(model["kind"], attack, device):
+    if training["engine"] == "auto" and kernels.supports(model["kind"], device):
         seeds = [derive_seed(seed, name, "train", i) for i in range(n_instances)]
         kernels.minimise(
             model["kind"], parameters, distribution, importance, training, learning_rate, penalty, seeds, recorder,
-            model["output_bias"], take_snapshot, kept, keep,
+            model["output_bias"], attack, take_snapshot, kept, keep,
         )  # fmt: skip
         return parameters, snapshots.to_table(recorder, name, seed)
 

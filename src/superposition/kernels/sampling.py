@@ -41,8 +41,10 @@ class Layout(NamedTuple):
     signed: bool
 
 
-def sampling_tables(distribution: SparseFeatures) -> tuple[np.ndarray, np.ndarray, np.ndarray, Layout]:
-    """What the kernels need of a distribution.
+def sampling_tables(
+    distribution: SparseFeatures, gaps: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Layout]:
+    """What the kernels need of a distribution; without `gaps`, every (feature, sample) is drawn however rare it is.
 
     Returns:
         last: (instances, n_features) int32, the largest of the 2^31 draws that means presence; -1 is never. The first
@@ -59,7 +61,7 @@ def sampling_tables(distribution: SparseFeatures) -> tuple[np.ndarray, np.ndarra
     p = distribution.probability.double().numpy().copy()
     p[:, first], p[:, later] = distribution.set_probability.double().numpy(), 0
     highest = p.max(axis=1)
-    by_gaps = (highest <= VERY_RARE) | ((highest <= RARE) & ((1 - p).prod(axis=1) >= MANY_EMPTY))
+    by_gaps = gaps & ((highest <= VERY_RARE) | ((highest <= RARE) & ((1 - p).prod(axis=1) >= MANY_EMPTY)))
     p[np.ix_(~by_gaps, later)] = 1  # see join_sets
     rate = np.where(by_gaps, np.maximum(highest, LOWEST_RATE), 1.0)
     gap_scale = np.zeros_like(rate)

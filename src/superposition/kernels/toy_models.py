@@ -13,7 +13,8 @@ from torch import Tensor
 
 from superposition.features import SparseFeatures
 from superposition.kernels.adam import pack, resume, to_tensors, unpack, update, update_factors
-from superposition.kernels.compilation import call, jit, jit_inlined
+from superposition.kernels.attacks import attack, attack_room, no_attack, no_room, prepare_attacks, prepare_nothing
+from superposition.kernels.compilation import call, jit, jit_inlined, specialise
 from superposition.kernels.output_functions import NUMBERS, to_residual
 from superposition.kernels.products import add_outer_product, multiply
 from superposition.kernels.random_lanes import seed_lanes
@@ -96,20 +97,20 @@ def add_sums(tile, lanes, sums):
 
 @jit
 def add_gradient(
-    x, lanes, weight, form, W_in, V, W_out, b_hidden, b_final, importance, penalty, h, g, grad_h, zeros,
+    x, seen, lanes, weight, form, W_in, V, W_out, b_hidden, b_final, importance, penalty, h, g, grad_h, zeros,
     grad_W_in, grad_V, grad_b_hidden, grad_b_final,
 ):  # fmt: skip
     """Add a tile's part of the gradient to the four of grad_W_in to grad_b_final; returns its part of the loss.
 
     Args:
-        x: a tile of n_features rows, one sample per lane
+        x: a tile of n_features rows, one sample per lane; seen: the same, or under attack: what the model is given
         weight: of every sample in loss = sum_lane weight (sum_i I_i (y_i - x'_i)^2 + penalty sum_k |h_k|)
         W_in, V, W_out: (n_hidden, n_features), the same, and V's transpose; b_final, importance: (n_features,)
         b_hidden, zeros: (n_hidden,); grad_b_hidden: (n_hidden,), or (0,) for a model without
         h, g, grad_h: room for tiles of n_hidden, n_features, n_hidden rows
     """
     n_hidden = len(zeros)
-    multiply(W_in, x, b_hidden, h, lanes)
+    multiply(W_in, seen, b_hidden, h, lanes)
     if form.rectified:
         rectify(h, n_hidden, lanes)  # h = f(W_in x + b_hidden)
     multiply(W_out, h, b_final, g, lanes)  # z = W_out h + b_final, of which g = dL/dz is made
@@ -121,8 +122,11 @@ def add_gradient(
         mask(grad_h, h, n_hidden, lanes)  # dL / d(W_in x + b_hidden)
     add_sums(grad_h, lanes, grad_b_hidden)
     add_outer_product(h, g, grad_V, lanes)  # dL/dV = h g^T
-    add_outer_product(grad_h, x, grad_W_in, lanes)  # dL/dW_in = dL/d(W_in x + b_hidden) x^T
+    add_outer_product(grad_h, seen, grad_W_in, lanes)  # dL/dW_in = dL/d(W_in x + b_hidden) x^T
     return loss
+
+
+empty_room, prepare, attack_tile = no_room, prepare_nothing, no_attack  # of samples as they are
 
 
 @jit
@@ -139,20 +143,22 @@ def views(packed, form, n_hidden, n_features):
 
 @jit
 def train(
-    factors, batch_size, weight_decay, learning_rates, penalties, states, last, scale, gap_scale, layout, importance,
-    form, n_hidden, n_trained, parameters, firsts, seconds,
+    factors, batch_size, weight_decay, learning_rates, penalties, attacks, states, last, scale, gap_scale, layout,
+    importance, form, n_hidden, n_trained, parameters, firsts, seconds,
 ):  # fmt: skip
     """Train every instance for len(factors) steps, one after another; (instances,) sums of their losses.
 
     Args:
         factors: see update_factors; states: see seed_lanes; last, scale, gap_scale, layout: see sampling_tables
         penalties: (instances,), of mean_batch sum_k |h_k| in the loss; importance: (instances, n_features)
+        attacks: (instances,), their lengths as a share of the mean length of a batch
         n_trained: how many of an instance's parameters are trained, the first of them
         parameters, firsts, seconds: (instances, size), see pack and ordered, and Adam's moments of them
     """
     n_instances, n_features = last.shape
     x, (gaps, decisions, magnitudes, cursor) = empty_tile(n_features), empty_block()
     h, g, grad_h = empty_tile(n_hidden), empty_tile(n_features), empty_tile(n_hidden)
+    room = empty_room(n_features)
     zeros, gradient = np.zeros(n_hidden, np.float32), np.empty(parameters.shape[1], np.float32)
     grad_W_in, grad_V, grad_b_hidden, grad_b_final = views(gradient, form, n_hidden, n_features)
     per_sample, losses = 1 / (batch_size * n_features), np.zeros(n_instances)
@@ -165,6 +171,7 @@ def train(
         penalty = np.float32(n_features * penalties[i])
         for step in range(len(factors)):
             gradient[:] = 0
+            length = attacks[i] * prepare(x, batch_size, W_in, state, last_i, scale_i, layout, cursor, room)
             begin_batch(cursor, batch_size)
             lanes = repeats = 1
             while repeats > 0:
@@ -180,20 +187,25 @@ def train(
                 elif layout.signed:
                     spread_signs(x, n_features, lanes)
                 if repeats > 0:
-                    weight = np.float32(repeats * per_sample)
+                    weight, seen = np.float32(repeats * per_sample), attack_tile(x, lanes, length, state, room)
                     losses[i] += add_gradient(
-                        x, lanes, weight, form, W_in, V, W_out, b_hidden, b_final, importance_i, penalty,
+                        x, seen, lanes, weight, form, W_in, V, W_out, b_hidden, b_final, importance_i, penalty,
                         h, g, grad_h, zeros, grad_W_in, grad_V, grad_b_hidden, grad_b_final,
                     )  # fmt: skip
             update(trained, gradient, first, second, factors, step, learning_rates[i], weight_decay)
     return losses
 
 
-def supports(kind: str, attack: Tensor, device: torch.device | str) -> bool:
-    """Whether `minimise` can train this kind of model there: it has no attacks (instances,), and needs a CPU."""
+train_on_attacks = specialise(
+    train.py_func, "on_attacks", empty_room=attack_room, prepare=prepare_attacks, attack_tile=attack
+)
+
+
+def supports(kind: str, device: torch.device | str) -> bool:
+    """Whether `minimise` can train this kind of model there: it needs a CPU."""
     model = KINDS[kind]
     known = model.hidden in RECTIFIED and model.output in NUMBERS and model.target in ABSOLUTE
-    return known and not attack.any() and torch.device(device).type == "cpu"
+    return known and torch.device(device).type == "cpu"
 
 
 def ordered(kind: str, parameters: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -214,6 +226,7 @@ def minimise(
     seeds: list[int],
     recorder: Recorder,
     train_output_bias: bool = True,
+    attacks: Tensor | None = None,
     after_stretch: Callable[[int], None] | None = None,
     kept: dict[str, Tensor] | None = None,
     keep: Callable[[Callable[[], dict[str, Tensor]]], None] | None = None,
@@ -227,6 +240,7 @@ def minimise(
         training: the `training` block of the configuration
         seeds: one per instance, of its own stream of samples: an instance's result does not depend on the others
         train_output_bias: whether b_final is trained, or stays as it is
+        attacks: (instances,) sizes of the attacks on the samples, see adversarial.perturb
         after_stretch: called with the step where the recorder ends a stretch; `parameters` are those of that step
         kept: the state of a training that is gone on with, whose history `recorder` has
         keep: called after that, with a function that gives the state
@@ -240,15 +254,17 @@ def minimise(
         unpack(packed, in_order)
     n_instances, n_hidden, n_features = KINDS[kind].directions(parameters).shape
     n_trained = packed.shape[1] - (0 if train_output_bias else n_features)
+    attacks = torch.zeros_like(penalty) if attacks is None else attacks
+    attacked = bool(attacks.any())
     fixed = (
         training["batch_size"], float(training["weight_decay"]), learning_rate.double().numpy(),
-        penalty.float().numpy(), lanes, *sampling_tables(distribution),
+        penalty.float().numpy(), attacks.float().numpy(), lanes, *sampling_tables(distribution, gaps=not attacked),
         importance.float().expand(n_instances, -1).contiguous().numpy(), form_of(kind, parameters), n_hidden, n_trained,
         packed, state["first"], state["second"],
     )  # fmt: skip
     for begin in range(done, training["steps"], recorder.every):
         end = min(begin + recorder.every, training["steps"])
-        losses = call(train, update_factors(training, begin, end), *fixed)
+        losses = call(train_on_attacks if attacked else train, update_factors(training, begin, end), *fixed)
         recorder.record(end, torch.from_numpy(losses).float(), learning_rate)
         unpack(packed, in_order)
         if after_stretch:
