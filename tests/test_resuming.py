@@ -23,6 +23,7 @@ TOY_MODELS = {
     "untied": toy_model(model={"kind": "absolute_value"}, training=STEPS | {"engine": "auto", "schedule": "cosine"}),
     "torch": toy_model(training=STEPS | {"engine": "torch", "weight_decay": 0.1}),
     "adversarial": toy_model(training=STEPS | {"attack_size": 0.2}),
+    "attacked": toy_model(training=STEPS | {"engine": "auto", "attack_size": 0.2}),
     "fixed_bias": toy_model(model={"output_bias": False}, training=STEPS),
 }
 RESAMPLING = {"method": "simple", "every": 15, "window": 7, "scale": 0.5}
