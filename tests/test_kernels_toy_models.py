@@ -12,11 +12,12 @@ from superposition import toy_models
 from superposition.adversarial import perturb
 from superposition.features import SparseFeatures, importance_curve
 from superposition.kernels.adam import pack, update_factors
+from superposition.kernels.model_gradient import add_gradient
 from superposition.kernels.output_functions import GELU, IDENTITY, RELU
 from superposition.kernels.random_lanes import seed_lanes
 from superposition.kernels.sampling import sampling_tables
 from superposition.kernels.tiles import empty_tile
-from superposition.kernels.toy_models import add_gradient, form_of, minimise, ordered, supports, train, views
+from superposition.kernels.toy_models import form_of, minimise, ordered, supports, train, views
 from superposition.progress import Progress
 from superposition.toy_models import KINDS
 from superposition.training import DivergenceError, Recorder
