@@ -102,7 +102,7 @@ def test_one_undefined_polygon_is_enough():
 
 @pytest.mark.parametrize(
     ("name", "column"),
-    [("samples_and_dimensions", "n_hidden"), ("longer_training", "steps"), ("stronger_decay", "weight_decay")],
+    [("samples_and_dimensions", "n_hidden"), ("longer_training", "steps"), ("stronger_decay", "n_samples")],
 )
 def test_a_grid_spread_over_experiments_is_judged_as_one(name, column):
     tables = make_tables()
@@ -110,7 +110,7 @@ def test_a_grid_spread_over_experiments_is_judged_as_one(name, column):
     own = models["experiment"] == name
     smallest = models.loc[own, column].min()
     parts = [name if value == smallest else f"{name}_{value}" for value in models.loc[own, column]]
-    assert len(set(parts)) > 1
+    assert len(set(parts)) > 2
     spread = models.assign(experiment=models["experiment"].mask(own, pd.Series(parts, models.index[own])))
     claims = [claim for claim in CLAIMS if claim.experiments == (name,)]
 

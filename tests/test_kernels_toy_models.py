@@ -284,10 +284,8 @@ def test_final_losses_are_distributed_as_the_specifications(kind, p, settings):
     magnitude = "signed_uniform" if kind == "absolute_value" else "uniform"
     features = SparseFeatures(torch.full((n, 5), p), magnitude, **sets)
     importance, penalty = importance_curve("geometric", 0.9, 5).expand(n, -1), torch.full((n,), settings["penalty"])
-    attacks, held_out = (
-        torch.full((n,), settings.get("attack", 0.0)),
-        SparseFeatures(torch.full((1, 5), p), magnitude, **sets),
-    )
+    attacks = torch.full((n,), settings.get("attack", 0.0))
+    held_out = SparseFeatures(torch.full((1, 5), p), magnitude, **sets)
     held_out = held_out.sample(20_000, torch.Generator().manual_seed(99)).expand(-1, n, -1)
     losses = []
     for fused in (True, False):

@@ -5,7 +5,7 @@ sum_t relu(z_ti) u_t of every feature and sum_i relu(z_ti) W_i of every point.
 """
 
 from superposition.kernels.compilation import jit, jit_inlined
-from superposition.kernels.products import BLOCK, add_outer_product
+from superposition.kernels.products import BLOCK, add_outer_product, multiply_block
 from superposition.kernels.tiles import ROW, ROW2, ROW3, start_of
 from superposition.kernels.vectors import WIDTH, load, multiply_add, positive_part, spread, store
 
@@ -42,15 +42,7 @@ def add_hinges(u, chunk, z, change, lanes):
     for lane in range(0, lanes, BLOCK):
         b0, b1 = load(chunk, bias + lane), load(chunk, bias + lane + WIDTH)
         for t in range(0, fours, 4):
-            p0, q0, r0, s0, p1, q1, r1, s1 = b0, b0, b0, b0, b1, b1, b1, b1
-            for k in range(size - 1):
-                at = start_of(k) + lane
-                w0, w1 = load(chunk, at), load(chunk, at + WIDTH)
-                a, b, c, d = spread(u[t, k]), spread(u[t + 1, k]), spread(u[t + 2, k]), spread(u[t + 3, k])
-                p0, p1 = multiply_add(a, w0, p0), multiply_add(a, w1, p1)
-                q0, q1 = multiply_add(b, w0, q0), multiply_add(b, w1, q1)
-                r0, r1 = multiply_add(c, w0, r0), multiply_add(c, w1, r1)
-                s0, s1 = multiply_add(d, w0, s0), multiply_add(d, w1, s1)
+            p0, p1, q0, q1, r0, r1, s0, s1 = multiply_block(u, t, size - 1, chunk, lane, b0, b1, b0, b1, b0, b1, b0, b1)
             at = start_of(t) + lane
             p0, p1 = _store_positive(z, at, p0, p1)
             q0, q1 = _store_positive(z, at + ROW, q0, q1)

@@ -25,15 +25,7 @@ def multiply(A, B, start, C, lanes):
     for lane in range(0, lanes, BLOCK):
         for i in range(0, fours, 4):
             s0, t0, u0, v0 = spread(start[i]), spread(start[i + 1]), spread(start[i + 2]), spread(start[i + 3])
-            s1, t1, u1, v1 = s0, t0, u0, v0
-            for k in range(inner):
-                at = start_of(k) + lane
-                x0, x1 = load(B, at), load(B, at + WIDTH)
-                a, b, c, d = spread(A[i, k]), spread(A[i + 1, k]), spread(A[i + 2, k]), spread(A[i + 3, k])
-                s0, s1 = multiply_add(a, x0, s0), multiply_add(a, x1, s1)
-                t0, t1 = multiply_add(b, x0, t0), multiply_add(b, x1, t1)
-                u0, u1 = multiply_add(c, x0, u0), multiply_add(c, x1, u1)
-                v0, v1 = multiply_add(d, x0, v0), multiply_add(d, x1, v1)
+            s0, s1, t0, t1, u0, u1, v0, v1 = multiply_block(A, i, inner, B, lane, s0, s0, t0, t0, u0, u0, v0, v0)
             at = start_of(i) + lane
             _store_pair(C, at, s0, s1)
             _store_pair(C, at + ROW, t0, t1)
@@ -46,6 +38,20 @@ def multiply(A, B, start, C, lanes):
                 at, a = start_of(k) + lane, spread(A[i, k])
                 s0, s1 = multiply_add(a, load(B, at), s0), multiply_add(a, load(B, at + WIDTH), s1)
             _store_pair(C, start_of(i) + lane, s0, s1)
+
+
+@jit_inlined
+def multiply_block(A, i, inner, B, lane, s0, s1, t0, t1, u0, u1, v0, v1):
+    """Add four rows of A, from i on to column `inner`, times BLOCK lanes of B from `lane` on, to two vectors each."""
+    for k in range(inner):
+        at = start_of(k) + lane
+        x0, x1 = load(B, at), load(B, at + WIDTH)
+        a, b, c, d = spread(A[i, k]), spread(A[i + 1, k]), spread(A[i + 2, k]), spread(A[i + 3, k])
+        s0, s1 = multiply_add(a, x0, s0), multiply_add(a, x1, s1)
+        t0, t1 = multiply_add(b, x0, t0), multiply_add(b, x1, t1)
+        u0, u1 = multiply_add(c, x0, u0), multiply_add(c, x1, u1)
+        v0, v1 = multiply_add(d, x0, v0), multiply_add(d, x1, v1)
+    return s0, s1, t0, t1, u0, u1, v0, v1
 
 
 @jit_inlined
